@@ -1,0 +1,1 @@
+//! What runs inside the guest: PID 1, the runner, and the harness of the tests.

@@ -1,0 +1,24 @@
+//! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
+
+mod cli;
+mod exit;
+mod process;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match dispatch(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(exit::Exit::of(&error))
+        }
+    }
+}
+
+fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
+    match cli.command {}
+}

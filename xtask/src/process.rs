@@ -1,0 +1,69 @@
+//! The one place that starts processes.
+//!
+//! Foreground tools (make, git, dpkg-deb) run through xshell; long-lived children through duct.
+//! clippy.toml forbids both anywhere else, so that no tool runs without its errors being named.
+#![expect(clippy::disallowed_methods, reason = "this is the wrapper the lint points to")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result};
+use xshell::{Cmd, Shell};
+
+use crate::exit::{self, Exit};
+
+/// A shell whose commands run in `dir`.
+pub fn shell(dir: impl AsRef<Path>) -> Result<Shell> {
+    let shell = Shell::new()?;
+    shell.change_dir(dir);
+    Ok(shell)
+}
+
+/// Runs a tool quietly; on failure the error holds its command line and what it said on stderr.
+pub fn run(command: Cmd<'_>) -> Result<()> {
+    output(command).map(drop)
+}
+
+/// Runs a tool and returns its stdout without the last newline.
+pub fn read(command: Cmd<'_>) -> Result<String> {
+    output(command).map(|text| text.trim_end().to_owned())
+}
+
+fn output(command: Cmd<'_>) -> Result<String> {
+    let line = command.to_string();
+    let output = Command::from(command.quiet())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| not_started(&line, &cause))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::bail!("`{line}` ended with {}: {}", output.status, said.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a tool with stdout and stderr joined, handing each line over as it comes.
+pub fn stream(command: Cmd<'_>, mut on_line: impl FnMut(&str) -> Result<()>) -> Result<ExitStatus> {
+    let line = command.to_string();
+    let (reader, writer) = std::io::pipe().context("making a pipe")?;
+    // The temporary Command, and with it our copies of the pipe's write end, go at the `?`:
+    // otherwise the reader below would never see the end.
+    let mut child = Command::from(command.quiet())
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().context("sharing the pipe")?)
+        .stderr(writer)
+        .spawn()
+        .map_err(|cause| not_started(&line, &cause))?;
+    for text in BufReader::new(reader).split(b'\n') {
+        on_line(String::from_utf8_lossy(&text.context("reading a tool's output")?).trim_end())?;
+    }
+    child.wait().with_context(|| format!("waiting for `{line}`"))
+}
+
+fn not_started(line: &str, cause: &std::io::Error) -> anyhow::Error {
+    exit::error(
+        Exit::Host,
+        format!("cannot start `{line}`: {cause}; `cargo xtask doctor --install` brings missing tools"),
+    )
+}
