@@ -2,7 +2,9 @@
 
 mod cli;
 mod exit;
+mod guest;
 mod process;
+mod tasks;
 mod workspace;
 
 use std::process::ExitCode;
@@ -13,12 +15,17 @@ fn main() -> ExitCode {
     match dispatch(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let message = format!("{error:#}");
+            if !message.is_empty() {
+                eprintln!("error: {message}");
+            }
             ExitCode::from(exit::Exit::of(&error))
         }
     }
 }
 
 fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
-    match cli.command {}
+    match cli.command {
+        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&arguments),
+    }
 }
