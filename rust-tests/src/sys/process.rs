@@ -1,8 +1,10 @@
 //! Children, what they may do, and waiting for what threads do.
 
 use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::abort;
+use std::process::{Command, abort};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -44,6 +46,17 @@ pub fn as_nobody(memlock: u64, body: impl FnOnce()) {
         body();
     })
     .succeeds();
+}
+
+/// Runs one test of this executable in the place of this process, with a socket whose descriptor `variable` tells.
+pub fn exec_test(test: &str, variable: &str, socket: &impl AsRawFd) {
+    let fd = socket.as_raw_fd();
+    // SAFETY: only numbers go in.
+    let result = unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
+    assert_eq!(result, 0, "fcntl: {}", io::Error::last_os_error());
+    let arguments = ["--exact", test, "--nocapture", "--test-threads", "1"];
+    let error = Command::new("/proc/self/exe").args(arguments).env(variable, fd.to_string()).exec();
+    panic!("exec: {error}");
 }
 
 impl Child {
