@@ -510,7 +510,10 @@ fn remember_forget_receive_and_close_race() {
         let fd = receiver.as_raw_fd();
         let end = Instant::now() + RACE;
         let racing = || Instant::now() < end;
+        // Outlives the threads: its addresses go to them all.
+        let mut arrays = Vec::new();
         thread::scope(|scope| {
+            let mut receivers = Vec::new();
             for _ in 0..2 {
                 let array = Messages::new(4, &Shape::payload(8).name());
                 for range in [0..4, 1..4, 0..2] {
@@ -518,7 +521,7 @@ fn remember_forget_receive_and_close_race() {
                     let vlen = u32::try_from(range.len()).unwrap();
                     scope.spawn(move || remember_and_forget(fd, address, vlen, racing));
                 }
-                scope.spawn(move || receive_what_comes(fd, &array, racing));
+                receivers.push(scope.spawn(move || receive_what_comes(fd, array, racing)));
             }
             scope.spawn(|| {
                 while racing() {
@@ -528,6 +531,7 @@ fn remember_forget_receive_and_close_race() {
                     replace_fd(fd, &another);
                 }
             });
+            arrays.extend(receivers.into_iter().map(|thread| thread.join().unwrap()));
         });
         drop(receiver);
         let (receiver, _) = udp4();
@@ -549,11 +553,12 @@ fn remember_and_forget(fd: RawFd, address: usize, vlen: u32, racing: impl Fn() -
     }
 }
 
-fn receive_what_comes(fd: RawFd, array: &Messages, racing: impl Fn() -> bool) {
+fn receive_what_comes(fd: RawFd, array: Messages, racing: impl Fn() -> bool) -> Messages {
     while racing() {
         match array.recv(&fd, NOW) {
             Ok(n) => assert!((0..n).all(|i| [&b"racing"[..], b"on"].contains(&&array.payload(i)[..]))),
             Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EAGAIN), "{error}"),
         }
     }
+    array
 }

@@ -215,10 +215,11 @@ impl Messages {
         self.put_segment(i, segment, self.memory.address(self.layouts[i].segments[segment].start), len);
     }
 
-    /// Makes a header such that no kernel that reads it could receive anything.
+    /// Makes a header such that a kernel that reads it says EMSGSIZE.
     pub fn spoil(&self, i: usize) {
         let word = self.abi.word();
         self.memory.write(self.header(i), &vec![0xee; 8 * word]);
+        self.put(i, Field::Namelen, 0);
         self.put(i, Field::Iovlen, 1025);
     }
 
