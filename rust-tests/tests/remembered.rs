@@ -16,7 +16,9 @@ use rust_tests::sys::abi::Abi;
 use rust_tests::sys::memory::{Mapping, PAGE};
 use rust_tests::sys::messages::{Field, Messages, Shape};
 use rust_tests::sys::net::{controls, next_len, replace_fd, send_fd, set_option, shutdown, udp4};
-use rust_tests::sys::process::{as_nobody, exec_test, fork, thread_id, wait_until, wait_until_blocked_in};
+use rust_tests::sys::process::{
+    as_nobody, exec_test, fork, fork_nobody, thread_id, wait_until, wait_until_blocked_in,
+};
 use rust_tests::sys::{MMSGHDR_FORGET, Remember, errno, remember_mmsghdr};
 
 const NOW: i32 = libc::MSG_DONTWAIT;
@@ -481,23 +483,20 @@ fn blocked<T: Send + 'static>(
 #[test]
 fn a_killed_receiver_leaves_nothing_behind() {
     needs_remember!();
+    let array = array();
+    for _ in 0..10 {
+        let child = fork_nobody(ONE_ARRAY, || {
+            let (receiver, _) = udp4();
+            receiver.remember(&array).expect("those before it hold no memory");
+            array.recv(&receiver, 0).unwrap();
+        });
+        wait_until_blocked_in(child.id(), libc::SYS_recvmmsg);
+        child.kill();
+    }
     as_nobody(ONE_ARRAY, || {
-        for _ in 0..10 {
-            let array = array();
-            let child = {
-                let (receiver, _) = udp4();
-                let child = fork(|| {
-                    receiver.remember(&array).unwrap();
-                    array.recv(&receiver, 0).unwrap();
-                });
-                wait_until_blocked_in(child.id(), libc::SYS_recvmmsg);
-                child
-            };
-            child.kill();
-            let (receiver, sender) = udp4();
-            receiver.remember(&array).expect("the dead child holds no memory");
-            assert_remembered(&receiver, &sender, &array);
-        }
+        let (receiver, sender) = udp4();
+        receiver.remember(&array).unwrap();
+        assert_remembered(&receiver, &sender, &array);
     });
 }
 

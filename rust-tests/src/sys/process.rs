@@ -34,9 +34,8 @@ pub fn fork(body: impl FnOnce()) -> Child {
     }
 }
 
-/// Runs `body` in a child that is `nobody` and may lock `memlock` bytes; fails if that does.
-#[track_caller]
-pub fn as_nobody(memlock: u64, body: impl FnOnce()) {
+/// Forks a child that is `nobody` and may lock `memlock` bytes.
+pub fn fork_nobody(memlock: u64, body: impl FnOnce()) -> Child {
     fork(|| {
         let limit = libc::rlimit { rlim_cur: memlock, rlim_max: memlock };
         // SAFETY: only reads the limit; then gives up root for good, capabilities with it.
@@ -45,7 +44,12 @@ pub fn as_nobody(memlock: u64, body: impl FnOnce()) {
         assert_eq!(result, 0, "{}", io::Error::last_os_error());
         body();
     })
-    .succeeds();
+}
+
+/// Runs `body` in a child that is `nobody` and may lock `memlock` bytes; fails if that does.
+#[track_caller]
+pub fn as_nobody(memlock: u64, body: impl FnOnce()) {
+    fork_nobody(memlock, body).succeeds();
 }
 
 /// Runs one test of this executable in the place of this process, with a socket whose descriptor `variable` tells.
