@@ -12,6 +12,7 @@ pub mod memory;
 pub mod messages;
 pub mod net;
 pub mod process;
+pub mod raw;
 mod receive;
 
 use std::ffi::c_long;

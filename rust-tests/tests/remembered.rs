@@ -411,7 +411,7 @@ fn an_array_that_is_gone_faults_and_harms_nobody() {
     receiver.remember(&array).unwrap();
     array.memory().protect(0..array.memory().len(), libc::PROT_NONE);
     send(&sender, &["lost"]);
-    assert_eq!(errno(array.recv_unchecked(&receiver, NOW)), libc::EFAULT);
+    assert_eq!(errno(array.recv_unchecked(&(0..4), None, &receiver, NOW)), libc::EFAULT);
     array.memory().protect(0..array.memory().len(), libc::PROT_READ | libc::PROT_WRITE);
     assert_remembered(&receiver, &sender, &array);
 }
