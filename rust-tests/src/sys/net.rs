@@ -142,6 +142,14 @@ pub fn shutdown(socket: &impl AsRawFd) {
     assert_eq!(result, 0, "shutdown: {}", io::Error::last_os_error());
 }
 
+/// Whether a descriptor is closed by exec.
+pub fn closes_on_exec(socket: &impl AsRawFd) -> bool {
+    // SAFETY: only numbers go in.
+    let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFD) };
+    assert!(flags >= 0, "F_GETFD: {}", io::Error::last_os_error());
+    flags & libc::FD_CLOEXEC != 0
+}
+
 /// Closes descriptor `fd` and makes it `socket`'s at the same moment.
 pub fn replace_fd(fd: RawFd, socket: &impl AsRawFd) {
     // SAFETY: whoever owns `fd` still owns an open descriptor.
