@@ -14,6 +14,7 @@ pub mod net;
 pub mod process;
 pub mod raw;
 mod receive;
+pub mod witness;
 
 use std::ffi::c_long;
 use std::io;
