@@ -50,11 +50,19 @@ impl Batch {
         }
     }
 
-    /// Receives with fresh headers, or with such as no kernel could use that had to read them.
+    /// Receives into prepared messages.
     #[track_caller]
     pub fn recv(&self, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
+        self.prepare();
+        self.messages.recv(socket, flags)
+    }
+
+    /// Makes headers fresh, or such as no kernel could use that had to read them.
+    pub fn prepare(&self) {
         self.messages.reset();
-        self.recv_again(socket, flags)
+        if self.way.remember {
+            self.messages.spoil_all();
+        }
     }
 
     /// The same with headers that a test has set.
@@ -68,10 +76,7 @@ impl Batch {
 
     /// Receives until `timeout`; also returns what is left of it.
     pub fn recv_for(&self, timeout: Duration, socket: &impl AsRawFd) -> (io::Result<usize>, Duration) {
-        self.messages.reset();
-        if self.way.remember {
-            self.messages.spoil_all();
-        }
+        self.prepare();
         self.messages.recv_for(timeout, socket, 0)
     }
 

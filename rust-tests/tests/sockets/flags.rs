@@ -143,7 +143,7 @@ fn a_bad_checksum_in_mid_batch_is_dropped() {
         raw.send_corrupt(&bad, to).unwrap();
         send(&sender, &["two"]);
         raw.send_corrupt(&bad, to).unwrap();
-        batch.messages.reset();
+        batch.prepare();
         let n = batch.messages.recv_unchecked(&(0..4), None, &receiver, NOW).unwrap();
         assert_eq!([0, 1].map(|i| batch.messages.payload(i)), [b"one", b"two"]);
         assert_eq!((n, drops(&receiver) - before), (2, 2));
