@@ -107,8 +107,8 @@ fn remembered_names_of_any_capacity() {
 }
 
 fn receives_names(prepare: impl Fn(&UdpSocket, &Messages)) {
-    let (receiver, sender) = udp4();
     for capacity in [0, 1, IPV4 - 1, IPV4, 128, 129] {
+        let (receiver, sender) = udp4();
         let array = Messages::new(1, &Shape::payload(64).name_of(capacity));
         prepare(&receiver, &array);
         sender.send(b"hello").unwrap();
