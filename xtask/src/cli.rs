@@ -19,7 +19,13 @@ pub struct Cli {
 
 /// One subcommand a file in `tasks/`.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Bring a kernel's source here, verified, and print where its tree is.
+    Fetch {
+        #[command(flatten)]
+        kernel: KernelArgs,
+    },
+}
 
 /// Which kernel, shared by every command that builds one.
 #[derive(Args, Clone, Debug)]

@@ -1,8 +1,13 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
 mod cli;
+mod digest;
 mod exit;
+mod kernel;
+mod lock;
 mod process;
+mod progress;
+mod tasks;
 mod workspace;
 
 use std::process::ExitCode;
@@ -20,5 +25,8 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
-    match cli.command {}
+    let workspace = workspace::Workspace::locate()?;
+    match cli.command {
+        cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+    }
 }

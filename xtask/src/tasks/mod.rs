@@ -1,0 +1,3 @@
+//! The subcommands, one file each. Nothing else prints a result.
+
+pub mod fetch;
