@@ -14,7 +14,7 @@ use crate::exit::{Classify, Exit};
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that sends nothing for this long is taken for dead; one that is merely slow never is.
 const IDLE: Duration = Duration::from_secs(30);
-/// For [`any_answers`]: what a user without `--kernel` waits before the next kernel is tried.
+/// For [`probe`]: what a user without `--kernel` waits before the next kernel is tried.
 const PROBE: Duration = Duration::from_secs(3);
 
 /// No address of a source answered as a working server does; never an integrity failure.
