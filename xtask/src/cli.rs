@@ -19,7 +19,18 @@ pub struct Cli {
 
 /// One subcommand a file in `tasks/`.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Show what the host lacks, each with the package that brings it.
+    Doctor(DoctorArgs),
+}
+
+/// What `doctor` is told.
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArgs {
+    /// Install what is missing, as root or by sudo.
+    #[arg(long, visible_alias = "yes")]
+    pub install: bool,
+}
 
 /// Which kernel, shared by every command that builds one.
 #[derive(Args, Clone, Debug)]

@@ -2,7 +2,9 @@
 
 mod cli;
 mod exit;
+mod host;
 mod process;
+mod tasks;
 mod workspace;
 
 use std::process::ExitCode;
@@ -20,5 +22,8 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
-    match cli.command {}
+    let workspace = workspace::Workspace::locate()?;
+    match cli.command {
+        cli::Command::Doctor(args) => tasks::doctor::run(&workspace, &args),
+    }
 }

@@ -1,0 +1,3 @@
+//! One file a subcommand; only these print.
+
+pub mod doctor;
