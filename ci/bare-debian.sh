@@ -31,19 +31,24 @@ commit=$(git -C "$checkout" rev-parse HEAD)
 git -C "$root/root/fastnet" fetch --quiet "$checkout" "$commit"
 git -C "$root/root/fastnet" checkout --quiet --detach --force "$commit"
 
-# Namespaces of its own: when the command ends, so do its mounts and whatever it left running.
-export root rustup_home cargo_bin
-exec unshare --mount --pid --fork --kill-child -- bash -euc '
+# Runs the command in the Debian, with nothing of this machine's environment but the way to the network.
+inside() {
     mount --rbind /dev "$root/dev"
     mount --types proc proc "$root/proc"
     mount --types tmpfs tmpfs "$root/tmp"
     mount --bind --options ro "$rustup_home" "$root/root/.rustup"
     mount --bind --options ro "$cargo_bin" "$root/root/.cargo/bin"
-    proxies=$(env | grep -iE "^(https?|no|all)_proxy=" || true)
-    mapfile -t proxies <<<"$proxies"
-    exec env --ignore-environment \
+    local proxies
+    mapfile -t proxies < <(env | grep -iE '^(https?|no|all)_proxy=')
+    # shellcheck disable=SC2016 # "$@" is for the inner bash
+    exec env --ignore-environment "${proxies[@]}" \
         HOME=/root USER=root LANG=C.UTF-8 TERM="${TERM:-dumb}" RUSTUP_AUTO_INSTALL=0 \
         PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        ${proxies[0]:+"${proxies[@]}"} \
-        chroot "$root" bash -c "cd /root/fastnet && exec \"\$@\"" bash "$@"
-' bash "$@" </dev/null
+        chroot "$root" bash -c 'cd /root/fastnet && exec "$@"' bash "$@"
+}
+
+# Namespaces of its own: when the command ends, so do its mounts and whatever it left running.
+export root rustup_home cargo_bin
+export -f inside
+# shellcheck disable=SC2016
+exec unshare --mount --pid --fork --kill-child bash -euc 'inside "$@"' bash "$@" </dev/null
