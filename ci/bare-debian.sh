@@ -4,13 +4,15 @@
 #   ci/bare-debian.sh [COMMAND...]        default: cargo xtask test-in-vm --yes
 #
 # As root. The last commit of this checkout is what runs; the Rust toolchain is this machine's own, read-only.
-# BARE_ROOT says where the Debian lives (default target/bare-debian); remove that folder to start anew.
+#   BARE_ROOT     where the Debian lives (default target/bare-debian); remove that folder to start anew
+#   BARE_CACHE    a folder to be its ~/.cache (downloads, ccache), to outlive it; without, it starts with none
 set -euo pipefail
 
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 root=${BARE_ROOT:-$checkout/target/bare-debian}
 rustup_home=$(rustup show home)
 cargo_bin=$(dirname "$(command -v rustup)")
+(cd "$checkout" && cargo --version >/dev/null) # rustup brings the toolchain that rust-toolchain.toml names
 [[ $# -gt 0 ]] || set -- cargo xtask test-in-vm --yes
 
 if [[ ! -e $root/bare.complete ]]; then
@@ -21,7 +23,7 @@ fi
 
 # The network is this machine's own: its name server, and the authorities it trusts beyond Debian's.
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-mkdir -p "$root/usr/local/share/ca-certificates" "$root/root/.rustup" "$root/root/.cargo/bin"
+mkdir -p "$root/usr/local/share/ca-certificates" "$root/root/.rustup" "$root/root/.cargo/bin" "$root/root/.cache"
 cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
 chroot "$root" update-ca-certificates >/dev/null
 
@@ -38,6 +40,7 @@ inside() {
     mount --types tmpfs tmpfs "$root/tmp"
     mount --bind --options ro "$rustup_home" "$root/root/.rustup"
     mount --bind --options ro "$cargo_bin" "$root/root/.cargo/bin"
+    [[ -z ${BARE_CACHE:-} ]] || mount --bind "$BARE_CACHE" "$root/root/.cache"
     local proxies
     mapfile -t proxies < <(env | grep -iE '^(https?|no|all)_proxy=')
     # shellcheck disable=SC2016 # "$@" is for the inner bash
