@@ -21,15 +21,16 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show what the host lacks, each with the package that brings it.
-    Doctor(DoctorArgs),
-}
-
-/// What `doctor` is told.
-#[derive(Args, Clone, Debug)]
-pub struct DoctorArgs {
-    /// Install what is missing, as root or by sudo.
-    #[arg(long, visible_alias = "yes")]
-    pub install: bool,
+    Doctor {
+        /// Install what is missing, as root or by sudo.
+        #[arg(long, visible_alias = "yes")]
+        install: bool,
+    },
+    /// Bring a kernel's source here, verified, and print where its tree is.
+    Fetch {
+        #[command(flatten)]
+        kernel: KernelArgs,
+    },
 }
 
 /// Which kernel, shared by every command that builds one.

@@ -1,9 +1,13 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
 mod cli;
+mod digest;
 mod exit;
 mod host;
+mod kernel;
+mod lock;
 mod process;
+mod progress;
 mod tasks;
 mod workspace;
 
@@ -24,6 +28,7 @@ fn main() -> ExitCode {
 fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::locate()?;
     match cli.command {
-        cli::Command::Doctor(args) => tasks::doctor::run(&workspace, &args),
+        cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
+        cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
     }
 }

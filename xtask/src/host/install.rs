@@ -9,6 +9,7 @@ use super::distribution::Distribution;
 use super::tools::Tool;
 use crate::exit::{self, Exit};
 use crate::process;
+use crate::progress::{self, Progress, Unit};
 
 /// Installs the packages of `missing` as root or by sudo, then looks again.
 ///
@@ -47,10 +48,14 @@ fn manage(line: &[String]) -> Result<()> {
     let shell = process::shell("/")?;
     let (program, arguments) =
         line.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-    eprintln!("$ {}", line.join(" "));
+    progress::line(&format!("$ {}", line.join(" ")));
+    let progress = Progress::start("packages set up", Unit::Steps, None);
     let mut said = Vec::new();
+    let mut set_up = 0;
     let status = process::stream(shell.cmd(program).args(arguments), |text| {
-        eprintln!("  {text}");
+        // apt-get and dnf each have their word for a package that is done.
+        set_up += u64::from(text.starts_with("Setting up ") || text.trim_start().starts_with("Installing "));
+        progress.set(set_up);
         said.push(text.to_owned());
         Ok(())
     })?;

@@ -4,16 +4,15 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 
-use crate::cli::DoctorArgs;
 use crate::exit::{self, Exit};
 use crate::host::{self, Distribution, Folders, Purpose, TOOLS, room};
 use crate::workspace::Workspace;
 
 /// Shows every tool and where it is; installs the missing if asked, and looks again.
-pub fn run(workspace: &Workspace, args: &DoctorArgs) -> Result<()> {
+pub fn run(workspace: &Workspace, install: bool) -> Result<()> {
     let distribution = Distribution::of_host();
     let missing = Folders::of_host().missing(&Purpose::ALL);
-    if args.install && !missing.is_empty() {
+    if install && !missing.is_empty() {
         host::install(&missing, distribution)?;
     }
 

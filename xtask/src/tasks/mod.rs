@@ -1,3 +1,4 @@
-//! One file a subcommand; only these print.
+//! The subcommands, one file each. Nothing else prints a result.
 
 pub mod doctor;
+pub mod fetch;

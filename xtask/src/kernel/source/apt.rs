@@ -1,0 +1,85 @@
+//! A Debian source package: apt finds it and checks its signatures.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use xshell::cmd;
+
+use crate::digest;
+use crate::exit::{self, Classify, Exit};
+use crate::process;
+use crate::progress;
+use crate::workspace::Workspace;
+
+use super::cache::{self, Workshop};
+use super::{Tree, unpack};
+
+/// What apt would download.
+struct Candidate {
+    /// `linux-source-6.12_6.12.117-1_all.deb`.
+    file: String,
+    sha256: String,
+}
+
+/// The tree in `package`, in the version that apt would install.
+pub fn tree(workspace: &Workspace, package: &str) -> Result<Tree> {
+    let candidate = ask(workspace, package)?;
+    let dir = cache::tree(workspace, &candidate.sha256, &format!("fetching {package}"), |workshop| {
+        download(workshop, package, &candidate)?;
+        unpack_package(workshop, &candidate)
+    })?;
+    Ok(Tree { dir, identity: candidate.sha256 })
+}
+
+/// Asks apt which version it has; the answer comes from its lists, not from the network.
+fn ask(workspace: &Workspace, package: &str) -> Result<Candidate> {
+    let shell = process::shell(&workspace.root)?;
+    let hash = "Acquire::ForceHash=SHA256";
+    let answer = process::read(cmd!(shell, "apt-get --print-uris -o {hash} download {package}"))
+        .exit(Exit::Host, || {
+            format!("apt does not know {package}: run `apt-get update`, or give a tree by --source")
+        })?;
+    parse(&answer).with_context(|| format!("apt-get said `{answer}`"))
+}
+
+/// `'URL' FILE SIZE SHA256:DIGEST`
+fn parse(answer: &str) -> Result<Candidate> {
+    let fields: Vec<_> = answer.split_whitespace().collect();
+    let [_, file, _, digest] = fields[..] else { bail!("not four fields") };
+    let sha256 = digest.strip_prefix("SHA256:").context("no SHA256 digest")?;
+    Ok(Candidate { file: file.to_owned(), sha256: sha256.to_owned() })
+}
+
+fn download(workshop: &Workshop, package: &str, candidate: &Candidate) -> Result<()> {
+    let shell = process::shell(&workshop.downloads)?;
+    progress::line(&format!("downloading {} by apt-get", candidate.file));
+    // Else apt, as root, complains that its own user cannot write here.
+    let user = "APT::Sandbox::User=root";
+    process::run(cmd!(shell, "apt-get -q -o {user} download {package}"))
+        .exit(Exit::Network, || format!("apt cannot download {package}"))?;
+    let got = digest::sha256_file(&workshop.downloads.join(&candidate.file))?;
+    if got != candidate.sha256 {
+        let message = format!("{}: expected sha256 {}, got {got}", candidate.file, candidate.sha256);
+        return Err(exit::error(Exit::Network, message));
+    }
+    Ok(())
+}
+
+fn unpack_package(workshop: &Workshop, candidate: &Candidate) -> Result<()> {
+    let shell = process::shell(&workshop.downloads)?;
+    let (file, content) = (&candidate.file, "content");
+    process::run(cmd!(shell, "dpkg-deb -x {file} {content}"))?;
+    unpack::unpack(&archive(&workshop.downloads.join(content).join("usr/src"))?, &workshop.tree)
+}
+
+/// The one archive in a source package's folder.
+fn archive(dir: &Path) -> Result<std::path::PathBuf> {
+    let context = || format!("looking for an archive in {}", dir.display());
+    for entry in dir.read_dir().with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        if path.to_string_lossy().ends_with(".tar.xz") {
+            return Ok(path);
+        }
+    }
+    bail!("no .tar.xz in {}", dir.display())
+}

@@ -1,0 +1,74 @@
+//! The cache of pristine trees: `sources/<key>/` is a whole tree or not there.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::exit::{Classify, Exit};
+use crate::lock::FileLock;
+use crate::workspace::Workspace;
+
+/// Where a tree is made, seen by its maker alone.
+pub struct Workshop {
+    /// Outlives a run that fails or dies, so that a download can resume; goes away once the tree stands.
+    pub downloads: PathBuf,
+    /// Becomes the tree; empty at the start, whatever an earlier run left.
+    pub tree: PathBuf,
+}
+
+/// Where the tree of that key is, or would be.
+pub fn place(workspace: &Workspace, key: &str) -> PathBuf {
+    workspace.cache.join("sources").join(key)
+}
+
+/// The tree of that key, made by `make` where the cache has none.
+///
+/// Two commands that want the same key wait for each other. A `kill -9` leaves a workshop, never half a tree:
+/// the next run cleans it under the lock.
+pub fn tree(
+    workspace: &Workspace,
+    key: &str,
+    what: &str,
+    make: impl FnOnce(&Workshop) -> Result<()>,
+) -> Result<PathBuf> {
+    let place = place(workspace, key);
+    if place.is_dir() {
+        return Ok(place);
+    }
+    create(&workspace.cache.join("sources"))?;
+    let downloads = workspace.cache.join("downloads").join(key);
+    create(&downloads)?;
+    let _lock = FileLock::take(&downloads.with_added_extension("lock"), what)?;
+    if place.is_dir() {
+        return Ok(place);
+    }
+    // The process that held the lock before may have removed it on its way out.
+    create(&downloads)?;
+    let workshop = Workshop { tree: downloads.join("tree"), downloads };
+    remove(&workshop.tree)?;
+    create(&workshop.tree)?;
+    if let Err(error) = make(&workshop) {
+        remove(&workshop.tree)?;
+        return Err(error);
+    }
+    fs::rename(&workshop.tree, &place).with_context(|| format!("moving a tree to {}", place.display()))?;
+    remove(&workshop.downloads)?;
+    Ok(place)
+}
+
+fn create(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).exit(Exit::Host, || {
+        format!("cannot make {}; FASTNET_CACHE=DIR puts the cache elsewhere", dir.display())
+    })
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            Err(cause).with_context(|| format!("removing {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}

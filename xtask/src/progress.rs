@@ -1,0 +1,90 @@
+//! How long work shows itself: a bar on a terminal, a plain line every few seconds elsewhere.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+/// Between two plain lines, so that a CI log stays readable and still shows life.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// What a [`Progress`] counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes, shown as KiB, MiB, GiB.
+    Bytes,
+    /// Files, objects, compiler runs.
+    Steps,
+}
+
+/// One piece of work under way; what it showed on a terminal goes away when it is dropped.
+pub struct Progress {
+    bar: ProgressBar,
+    what: String,
+    unit: Unit,
+    last_line: Cell<Instant>,
+}
+
+impl Progress {
+    /// Shows `what`, counting to `total` where that is known.
+    pub fn start(what: &str, unit: Unit, total: Option<u64>) -> Self {
+        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let count = match (unit, total) {
+            (Unit::Bytes, Some(_)) => "[{bar:24}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            (Unit::Bytes, None) => "{spinner} {bytes} {bytes_per_sec}",
+            (Unit::Steps, Some(_)) => "[{bar:24}] {pos}/{len}",
+            (Unit::Steps, None) => "{spinner} {pos}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(&format!("{{msg}} {count}")) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what.to_owned());
+        Self { bar, what: what.to_owned(), unit, last_line: Cell::new(Instant::now()) }
+    }
+
+    /// Sets how far the work is, in the unit it counts.
+    pub fn set(&self, position: u64) {
+        self.bar.set_position(position);
+        if self.bar.is_hidden() && self.last_line.get().elapsed() >= PLAIN_EVERY {
+            self.last_line.set(Instant::now());
+            line(&self.to_string());
+        }
+    }
+}
+
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let show = |count: u64| match self.unit {
+            Unit::Bytes => HumanBytes(count).to_string(),
+            Unit::Steps => count.to_string(),
+        };
+        write!(f, "{}: {}", self.what, show(self.bar.position()))?;
+        self.bar.length().map_or(Ok(()), |total| write!(f, " of {}", show(total)))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Says one thing about work under way, on stderr: stdout belongs to a command's result.
+pub fn line(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_tells_how_far_of_how_much() {
+        let bytes = Progress::start("fetching a.tar", Unit::Bytes, Some(4 << 20));
+        bytes.set(1 << 20);
+        assert_eq!(bytes.to_string(), "fetching a.tar: 1.00 MiB of 4.00 MiB");
+        let steps = Progress::start("compiling", Unit::Steps, None);
+        steps.set(7);
+        assert_eq!(steps.to_string(), "compiling: 7");
+    }
+}
