@@ -3,6 +3,7 @@
 mod cli;
 mod digest;
 mod exit;
+mod guest;
 mod host;
 mod kernel;
 mod lock;
@@ -19,7 +20,10 @@ fn main() -> ExitCode {
     match dispatch(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let message = format!("{error:#}");
+            if !message.is_empty() {
+                eprintln!("error: {message}");
+            }
             ExitCode::from(exit::Exit::of(&error))
         }
     }
@@ -30,5 +34,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
     match cli.command {
         cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&arguments),
+        cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

@@ -111,6 +111,7 @@ pub const TOOLS: &[Tool] = &[
     program("rpm", ["rpm", "rpm"], &[Rpm]),
     tool("static libc", Detect::Library("libc.a"), ["libc6-dev", "glibc-static"], &[Guest]),
     program("qemu-system-x86_64", ["qemu-system-x86", "qemu-system-x86-core"], &[Guest]),
+    program("setpriv", ["util-linux", "util-linux"], &[Guest]),
     program("busybox", ["busybox-static", "busybox"], &[Shell]),
     program("python3", ["python3", "python3"], &[Lint]),
     program("pip3", ["python3-pip", "python3-pip"], &[Lint]),

@@ -1,4 +1,6 @@
 //! The subcommands, one file each. Nothing else prints a result.
 
+pub mod ci;
 pub mod doctor;
 pub mod fetch;
+pub mod test_in_vm;

@@ -1,0 +1,68 @@
+//! `cargo xtask test-in-vm`: boot the kernel in a guest and run the tests there.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cli::TestArgs;
+use crate::exit::{self, Exit};
+use crate::guest::junit;
+use crate::guest::run::Guests;
+use crate::guest::verdict::{self, Case, Verdict};
+use crate::workspace::Workspace;
+
+/// Runs the command.
+pub fn run(arguments: &TestArgs) -> Result<()> {
+    let workspace = Workspace::locate()?;
+    let kernel = kernel(arguments)?;
+    let guests = Guests::prepare(&workspace, &kernel, arguments)?;
+    if let Some(notice) = &guests.notice {
+        println!("{notice}");
+    }
+    if arguments.shell {
+        return guests.shell();
+    }
+    let outcome = guests.test(&|case| println!("{}", line(case)))?;
+    for case in outcome.cases.iter().filter(|case| case.verdict.exit().is_some()) {
+        explain(case);
+    }
+    if let Some(file) = &arguments.junit {
+        junit::write(&outcome.cases, file)?;
+    }
+    if let Some(boot) = outcome.boot {
+        println!(
+            "\nfirst test {:.1} s after power-on; logs in {}",
+            boot.as_secs_f64(),
+            guests.folder.display()
+        );
+    }
+    if outcome.not_run > 0 {
+        println!("{} tests never started", outcome.not_run);
+    }
+    println!("{}", summary(&outcome.cases));
+    verdict::exit(&outcome.cases).map_or(Ok(()), |exit| Err(exit::said(exit)))
+}
+
+fn kernel(arguments: &TestArgs) -> Result<PathBuf> {
+    arguments.bzimage.clone().ok_or_else(|| exit::error(Exit::Usage, "only --bzimage yet"))
+}
+
+fn line(case: &Case) -> String {
+    let line = format!("{:7} {} {:.2} s", case.verdict, case.name, case.duration.as_secs_f64());
+    if case.why.is_empty() { line } else { format!("{line}: {}", case.why) }
+}
+
+fn explain(case: &Case) {
+    println!("\n---- {} ({}) {}", case.name, case.verdict, case.why);
+    case.output.iter().for_each(|line| println!("{line}"));
+    if !case.console.is_empty() {
+        println!("  on the console:");
+        case.console.iter().for_each(|line| println!("  {line}"));
+    }
+}
+
+fn summary(cases: &[Case]) -> String {
+    let count = |verdict| cases.iter().filter(|case| case.verdict == verdict).count();
+    let (passed, skipped) = (count(Verdict::Pass), count(Verdict::Skip));
+    format!("{passed} passed, {} failed, {skipped} skipped", cases.len() - passed - skipped)
+}
