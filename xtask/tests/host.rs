@@ -51,7 +51,7 @@ fn a_failing_package_manager_is_quoted() {
         let path = programs.path().join(name);
         fs::write(
             &path,
-            "#!/bin/sh\necho Reading package lists\necho 'E: the mirror is on fire' >&2\nexit 100\n",
+            "#!/bin/sh\necho Reading package lists\necho 'E: the mirror is on fire' >&2\necho Goodbye\nexit 100\n",
         )
         .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();

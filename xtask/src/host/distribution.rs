@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(family("NAME=\"Debian GNU/Linux\"\nID=debian\n"), Distribution::Debian);
         assert_eq!(family("ID=pop\nID_LIKE=\"ubuntu debian\"\n"), Distribution::Debian);
         assert_eq!(family("ID='fedora'\n"), Distribution::Fedora);
-        assert_eq!(family("ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n"), Distribution::Fedora);
+        assert_eq!(family("ID=\"almalinux\"\nID_LIKE=\"rhel centos\"\n"), Distribution::Fedora);
         assert_eq!(family("VERSION_ID=debian\nID=arch\n"), Distribution::Other);
         assert_eq!(family(""), Distribution::Other);
     }
