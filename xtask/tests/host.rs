@@ -51,7 +51,7 @@ fn a_failing_package_manager_is_quoted() {
         let path = programs.path().join(name);
         fs::write(
             &path,
-            "#!/bin/sh\necho Reading package lists\necho 'E: the mirror is on fire' >&2\necho Goodbye\nexit 100\n",
+            "#!/bin/sh\necho Reading package lists\necho 'E: the disk is on fire' >&2\necho Goodbye\nexit 100\n",
         )
         .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -60,5 +60,5 @@ fn a_failing_package_manager_is_quoted() {
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     let said = text(&output.stderr);
     let error = said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
-    assert!(error.contains("E: the mirror is on fire"), "{said}");
+    assert!(error.contains("E: the disk is on fire"), "{said}");
 }
