@@ -10,6 +10,10 @@ use crate::exit::{Classify, Exit};
 use crate::lock::FileLock;
 use crate::workspace::Workspace;
 
+use super::{makefile, room};
+
+const ELSEWHERE: &str = "FASTNET_CACHE=DIR puts the cache elsewhere";
+
 /// Where a tree is made, seen by its maker alone.
 pub struct Workshop {
     /// Outlives a run that fails or dies, so that a download can resume; goes away once the tree stands.
@@ -49,8 +53,13 @@ pub fn tree(
     let workshop = Workshop { tree: downloads.join("tree"), downloads };
     remove(&workshop.tree)?;
     create(&workshop.tree)?;
-    if let Err(error) = make(&workshop) {
+    if let Err(error) = make(&workshop).and_then(|()| makefile::version(&workshop.tree)) {
         remove(&workshop.tree)?;
+        if room::ran_out(&error) {
+            // What a full disk needs most is room: not even a download to resume is worth it.
+            remove(&workshop.downloads)?;
+            return Err(error).exit(Exit::Host, || format!("no room in {}; {ELSEWHERE}", place.display()));
+        }
         return Err(error);
     }
     fs::rename(&workshop.tree, &place).with_context(|| format!("moving a tree to {}", place.display()))?;
@@ -58,10 +67,9 @@ pub fn tree(
     Ok(place)
 }
 
-fn create(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir).exit(Exit::Host, || {
-        format!("cannot make {}; FASTNET_CACHE=DIR puts the cache elsewhere", dir.display())
-    })
+/// Makes a folder of the cache.
+pub fn create(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).exit(Exit::Host, || format!("cannot make {}; {ELSEWHERE}", dir.display()))
 }
 
 fn remove(dir: &Path) -> Result<()> {
