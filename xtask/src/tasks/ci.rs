@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
-use std::{fmt, iter};
+use std::{env, fmt, iter};
 
 use anyhow::Result;
 
@@ -64,7 +64,12 @@ pub fn run(workspace: &Workspace, yes: bool) -> Result<()> {
 fn step(workspace: &Workspace, line: &str, tally: &mut Tally) -> Result<Option<Exit>> {
     let shell = process::shell(&workspace.root)?;
     let mut words = line.split_whitespace();
-    let command = shell.cmd(words.next().unwrap_or_default()).args(words);
+    let mut command = shell.cmd(words.next().unwrap_or_default()).args(words);
+    // What cargo told us about ourselves would make the cargo below compile some dependencies anew.
+    let about_us = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    for (name, _) in env::vars().filter(|(name, _)| about_us.iter().any(|start| name.starts_with(start))) {
+        command = command.env_remove(name);
+    }
     let status = process::stream(command, |text| {
         println!("{text}");
         if let Some(counted) = Tally::of(text) {
