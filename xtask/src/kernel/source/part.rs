@@ -28,9 +28,9 @@ pub struct Part {
 }
 
 impl Part {
-    /// Opens the part in `dir`, with what an earlier run left there.
-    pub fn open(dir: &Path) -> Result<Self> {
-        let path = dir.join("archive.part");
+    /// Opens the part of the archive that is to be `path`, with what an earlier run left there.
+    pub fn open(path: &Path) -> Result<Self> {
+        let path = path.with_added_extension("part");
         let context = || format!("opening {}", path.display());
         let mut file = OpenOptions::new()
             .read(true)

@@ -24,7 +24,7 @@ pub fn tree(workspace: &Workspace, tarball: &Tarball, reach: Reach) -> Result<Tr
 
 /// Downloads the archive; returns only what has the promised digest.
 fn fetch(workshop: &Workshop, tarball: &Tarball) -> Result<Part> {
-    let mut part = Part::open(&workshop.downloads)?;
+    let mut part = Part::open(&workshop.downloads.join(tarball.file()))?;
     if part.sha256() == tarball.sha256.as_str() {
         return Ok(part);
     }

@@ -21,36 +21,35 @@ pub fn unpack(path: &Path, tree: &Path) -> Result<()> {
     let length = file.metadata()?.len();
     let name = path.file_name().unwrap_or_default().display();
     let progress = Progress::start(&format!("unpacking {name}"), Unit::Bytes, Some(length));
-    let mut unpacker = Unpacker { tree, written: 0, links: Vec::new() };
-    let result = unpacker.members(XzDecoder::new_multi_decoder(progress.reading(file)));
+    let mut decoder = XzDecoder::new_multi_decoder(progress.reading(file));
+    let result = members(&mut decoder, tree);
     if result.as_ref().is_err_and(room::ran_out) {
-        // The part of the archive that was read tells how large the whole would have become.
-        return room::needs(result, || (unpacker.written + 1) * length / progress.position().max(1));
+        // The part that was read tells how large the whole would have become.
+        return room::needs(result, || decoder.total_out() * length / decoder.total_in().max(1));
     }
     result.exit(Exit::Network, || format!("{} is not a sound archive", path.display()))
 }
 
+fn members(decoder: &mut impl Read, tree: &Path) -> Result<()> {
+    let mut unpacker = Unpacker { tree, links: Vec::new() };
+    let mut archive = Archive::new(&mut *decoder);
+    for member in archive.entries()? {
+        let mut member = member?;
+        let name = member.path()?.into_owned();
+        unpacker.member(&mut member, &name).with_context(|| format!("member {}", name.display()))?;
+    }
+    // tar stops at its end mark; the checksums of xz come after it.
+    io::copy(decoder, &mut io::sink())?;
+    unpacker.make_links()
+}
+
 struct Unpacker<'a> {
     tree: &'a Path,
-    /// Bytes of file content so far.
-    written: u64,
     /// Each symbolic link's place and target. They are made last, so that nothing is written through one.
     links: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Unpacker<'_> {
-    fn members(&mut self, decoder: impl Read) -> Result<()> {
-        let mut archive = Archive::new(decoder);
-        for member in archive.entries()? {
-            let mut member = member?;
-            let name = member.path()?.into_owned();
-            self.member(&mut member, &name).with_context(|| format!("member {}", name.display()))?;
-        }
-        // tar stops at its end mark; the checksums of xz come after it.
-        io::copy(&mut archive.into_inner(), &mut io::sink())?;
-        self.links()
-    }
-
     fn member(&mut self, member: &mut Entry<impl Read>, name: &Path) -> Result<()> {
         let kind = member.header().entry_type();
         if kind.is_pax_global_extensions() {
@@ -67,7 +66,7 @@ impl Unpacker<'_> {
         let target = member.link_name()?;
         match (kind, target) {
             (EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse, _) => {
-                self.file(member, &place)?;
+                write_file(member, &place)?;
             }
             (EntryType::Symlink, Some(target)) => self.links.push((place, target.into_owned())),
             (EntryType::Link, Some(target)) => fs::hard_link(self.place(&target)?, place)?,
@@ -89,15 +88,7 @@ impl Unpacker<'_> {
         Ok(place)
     }
 
-    fn file(&mut self, member: &mut Entry<impl Read>, place: &Path) -> Result<()> {
-        let mode = if member.header().mode()? & 0o111 == 0 { 0o644 } else { 0o755 };
-        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(member.header().mtime()?);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(place)?;
-        self.written += io::copy(member, &mut file)?;
-        Ok(file.set_modified(modified)?)
-    }
-
-    fn links(&self) -> Result<()> {
+    fn make_links(&self) -> Result<()> {
         for (place, target) in &self.links {
             symlink(target, place).with_context(|| format!("making the link {}", place.display()))?;
         }
@@ -124,4 +115,12 @@ impl Unpacker<'_> {
         });
         end.is_some()
     }
+}
+
+fn write_file(member: &mut Entry<impl Read>, place: &Path) -> Result<()> {
+    let mode = if member.header().mode()? & 0o111 == 0 { 0o644 } else { 0o755 };
+    let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(member.header().mtime()?);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(place)?;
+    io::copy(member, &mut file)?;
+    Ok(file.set_modified(modified)?)
 }
