@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: all that CI runs, the same by hand.
 
+use std::ffi::OsString;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 use std::{env, fmt, iter};
@@ -66,8 +67,11 @@ fn step(workspace: &Workspace, line: &str, tally: &mut Tally) -> Result<Option<E
     let mut words = line.split_whitespace();
     let mut command = shell.cmd(words.next().unwrap_or_default()).args(words);
     // What cargo told us about ourselves would make the cargo below compile some dependencies anew.
-    let about_us = ["CARGO_PKG_", "CARGO_MANIFEST_"];
-    for (name, _) in env::vars().filter(|(name, _)| about_us.iter().any(|start| name.starts_with(start))) {
+    let about_us = |name: &OsString| {
+        name.to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+    };
+    for name in env::vars_os().map(|(name, _)| name).filter(about_us) {
         command = command.env_remove(name);
     }
     let status = process::stream(command, |text| {
