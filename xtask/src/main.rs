@@ -28,5 +28,8 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::locate()?;
     match cli.command {
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+        cli::Command::BuildKernel { kernel, package } => {
+            tasks::build_kernel::run(&workspace, &kernel, &package.0)
+        }
     }
 }

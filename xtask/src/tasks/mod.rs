@@ -1,3 +1,4 @@
 //! The subcommands, one file each. Nothing else prints a result.
 
+pub mod build_kernel;
 pub mod fetch;
