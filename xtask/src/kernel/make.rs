@@ -20,7 +20,8 @@ const KEPT: [&str; 6] = ["PATH", "HOME", "USER", "TMPDIR", "TERM", "XDG_CACHE_HO
 
 /// Settled so that equal inputs give equal bytes.
 const SETTLED: [(&str, &str); 8] = [
-    ("LC_ALL", "C"),
+    // Not LC_ALL, which kbuild unsets for what it starts.
+    ("LANG", "C.UTF-8"),
     ("TZ", "UTC"),
     ("KBUILD_BUILD_USER", "fastnet"),
     ("KBUILD_BUILD_HOST", "localhost"),
