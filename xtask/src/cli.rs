@@ -21,6 +21,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Bring a kernel's source here, verified, and print where its tree is.
+    ///
+    /// configs/kernels.toml names the kernels, where each comes from and what it must be. Without --kernel its
+    /// preferred ones are tried in order; where the network does not reach one, the next is taken and a line
+    /// says so. Trees are kept in ~/.cache/fastnet, or in `FASTNET_CACHE`. A download that was cut off goes on
+    /// where it ended.
+    #[command(after_long_help = "Examples:\n  \
+        cargo xtask fetch                     the first preferred kernel within reach\n  \
+        cargo xtask fetch --kernel 6.11       that one, or an error\n  \
+        cargo xtask fetch --source ~/linux    a tree of yours, used in place and never modified")]
     Fetch {
         #[command(flatten)]
         kernel: KernelArgs,

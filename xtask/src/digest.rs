@@ -55,11 +55,11 @@ pub fn sha256_file(path: &Path) -> Result<String> {
 }
 
 /// Writes `path` so that a reader, or a run after `kill -9`, finds the old content or the new, never half.
-pub fn atomic_write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
+pub fn atomic_write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     let context = || format!("writing {}", path.display());
     let dir = path.parent().with_context(context)?;
     let mut file = tempfile::NamedTempFile::new_in(dir).with_context(context)?;
-    file.write_all(content.as_ref()).with_context(context)?;
+    file.write_all(bytes.as_ref()).with_context(context)?;
     file.persist(path).with_context(context)?;
     Ok(())
 }

@@ -36,7 +36,8 @@ impl FileLock {
         }
         file.set_len(0).with_context(context)?;
         file.rewind().with_context(context)?;
-        writeln!(file, "process {}, {purpose}", std::process::id()).with_context(context)?;
+        // A courtesy to who waits: on a full disk the lock holds without it.
+        let _ = writeln!(file, "process {}, {purpose}", std::process::id());
         Ok(Self(file))
     }
 

@@ -1,6 +1,7 @@
 //! How long work shows itself: a bar on a terminal, a plain line every few seconds elsewhere.
 
 use std::cell::Cell;
+use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -29,17 +30,25 @@ impl Progress {
     /// Shows `what`, counting to `total` where that is known.
     pub fn start(what: &str, unit: Unit, total: Option<u64>) -> Self {
         let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        let count = match (unit, total) {
-            (Unit::Bytes, Some(_)) => "[{bar:24}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-            (Unit::Bytes, None) => "{spinner} {bytes} {bytes_per_sec}",
-            (Unit::Steps, Some(_)) => "[{bar:24}] {pos}/{len}",
-            (Unit::Steps, None) => "{spinner} {pos}",
-        };
-        if let Ok(style) = ProgressStyle::with_template(&format!("{{msg}} {count}")) {
-            bar.set_style(style.progress_chars("=> "));
-        }
+        bar.set_style(style(unit, total.is_some()));
         bar.set_message(what.to_owned());
         Self { bar, what: what.to_owned(), unit, last_line: Cell::new(Instant::now()) }
+    }
+
+    /// Sets how far the work goes, where that came to be known later.
+    pub fn expect(&self, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_style(style(self.unit, true));
+    }
+
+    /// How far the work is.
+    pub fn position(&self) -> u64 {
+        self.bar.position()
+    }
+
+    /// Counts what is read from `reader`.
+    pub fn reading<R: Read>(&self, reader: R) -> Reading<'_, R> {
+        Reading { progress: self, reader }
     }
 
     /// Sets how far the work is, in the unit it counts.
@@ -49,6 +58,30 @@ impl Progress {
             self.last_line.set(Instant::now());
             line(&self.to_string());
         }
+    }
+}
+
+fn style(unit: Unit, with_total: bool) -> ProgressStyle {
+    let template = match (unit, with_total) {
+        (Unit::Bytes, true) => "{msg} [{bar:24}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        (Unit::Bytes, false) => "{msg} {spinner} {bytes} {bytes_per_sec}",
+        (Unit::Steps, true) => "{msg} [{bar:24}] {pos}/{len}",
+        (Unit::Steps, false) => "{msg} {spinner} {pos}",
+    };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A reader that moves a [`Progress`] on.
+pub struct Reading<'a, R> {
+    progress: &'a Progress,
+    reader: R,
+}
+
+impl<R: Read> Read for Reading<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.progress.set(self.progress.position() + count as u64);
+        Ok(count)
     }
 }
 

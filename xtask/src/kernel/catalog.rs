@@ -59,6 +59,18 @@ pub struct Tarball {
     pub sha256: Hex<64>,
 }
 
+impl Tarball {
+    /// Its addresses, in the order to try them.
+    pub fn urls(&self) -> impl Iterator<Item = &str> + Clone {
+        std::iter::once(&self.url).chain(&self.mirrors).map(String::as_str)
+    }
+
+    /// The archive's file name.
+    pub fn file(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or(&self.url)
+    }
+}
+
 /// One commit of a git repository.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,6 +127,9 @@ impl Catalog {
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let Text { preferred, kernels } =
             toml::from_str(text).exit(Exit::Usage, || format!("in {}", path.display()))?;
+        if preferred.is_empty() {
+            return Err(exit::error(Exit::Usage, format!("{}: preferred names no kernel", path.display())));
+        }
         if let Some(name) = preferred.iter().find(|name| !kernels.contains_key(name.get_ref())) {
             let line = text[..name.span().start].lines().count().max(1);
             let message = format!(

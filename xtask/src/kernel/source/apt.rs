@@ -1,6 +1,7 @@
 //! A Debian source package: apt finds it and checks its signatures.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use xshell::cmd;
@@ -12,18 +13,23 @@ use crate::progress;
 use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
-use super::{Tree, unpack};
+use super::{Tree, room, unpack};
+
+/// apt's lists; `apt-get update` renews the folder's time.
+const LISTS: &str = "/var/lib/apt/lists";
 
 /// What apt would download.
 struct Candidate {
     /// `linux-source-6.12_6.12.117-1_all.deb`.
     file: String,
+    /// In bytes.
+    size: u64,
     sha256: String,
 }
 
 /// The tree in `package`, in the version that apt would install.
 pub fn tree(workspace: &Workspace, package: &str) -> Result<Tree> {
-    let candidate = ask(workspace, package)?;
+    let candidate = candidate(workspace, package)?;
     let dir = cache::tree(workspace, &candidate.sha256, &format!("fetching {package}"), |workshop| {
         download(workshop, package, &candidate)?;
         unpack_package(workshop, &candidate)
@@ -31,27 +37,56 @@ pub fn tree(workspace: &Workspace, package: &str) -> Result<Tree> {
     Ok(Tree { dir, identity: candidate.sha256 })
 }
 
-/// Asks apt which version it has; the answer comes from its lists, not from the network.
-fn ask(workspace: &Workspace, package: &str) -> Result<Candidate> {
+/// Which version apt has. Its last answer stands while its lists are older, since asking takes half a second,
+/// and where it has none (no lists, no apt) as long as that version's tree is in the cache.
+fn candidate(workspace: &Workspace, package: &str) -> Result<Candidate> {
+    let memo = workspace.cache.join("sources").join(package).with_added_extension("apt");
+    let remembered = fs::read_to_string(&memo).ok().and_then(|answer| parse(&answer).ok());
+    let modified = |path: &Path| fs::metadata(path).and_then(|facts| facts.modified());
+    let fresh = match (modified(&memo), modified(Path::new(LISTS))) {
+        (Ok(memo), Ok(lists)) => memo > lists,
+        _ => false,
+    };
+    if fresh && let Some(candidate) = remembered {
+        return Ok(candidate);
+    }
+    let cached = remembered.filter(|candidate| cache::has(workspace, &candidate.sha256));
+    match (ask(workspace, package), cached) {
+        (Ok(answer), _) => {
+            let candidate = parse(&answer).with_context(|| format!("apt-get said `{answer}`"))?;
+            cache::create(&workspace.cache.join("sources"))?;
+            digest::atomic_write(&memo, answer)?;
+            Ok(candidate)
+        }
+        (Err(_), Some(candidate)) => Ok(candidate),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// apt's answer about a package; it comes from its lists, not from the network.
+fn ask(workspace: &Workspace, package: &str) -> Result<String> {
     let shell = process::shell(&workspace.root)?;
     let hash = "Acquire::ForceHash=SHA256";
-    let answer = process::read(cmd!(shell, "apt-get --print-uris -o {hash} download {package}"))
-        .exit(Exit::Host, || {
-            format!("apt does not know {package}: run `apt-get update`, or give a tree by --source")
-        })?;
-    parse(&answer).with_context(|| format!("apt-get said `{answer}`"))
+    process::read(cmd!(shell, "apt-get --print-uris -o {hash} download {package}")).exit(Exit::Host, || {
+        format!(
+            "apt has no {package}: on Debian or Ubuntu run `apt-get update`, elsewhere take `--kernel 6.11` \
+             or give a tree by `--source`"
+        )
+    })
 }
 
 /// `'URL' FILE SIZE SHA256:DIGEST`
 fn parse(answer: &str) -> Result<Candidate> {
     let fields: Vec<_> = answer.split_whitespace().collect();
-    let [_, file, _, digest] = fields[..] else { bail!("not four fields") };
+    let [_, file, size, digest] = fields[..] else { bail!("not four fields") };
     let sha256 = digest.strip_prefix("SHA256:").context("no SHA256 digest")?;
-    Ok(Candidate { file: file.to_owned(), sha256: sha256.to_owned() })
+    Ok(Candidate { file: file.to_owned(), size: size.parse()?, sha256: sha256.to_owned() })
 }
 
 fn download(workshop: &Workshop, package: &str, candidate: &Candidate) -> Result<()> {
     let shell = process::shell(&workshop.downloads)?;
+    // The package, and the archive out of it.
+    room::require(&workshop.downloads, 2 * candidate.size)?;
     progress::line(&format!("downloading {} by apt-get", candidate.file));
     // Else apt, as root, complains that its own user cannot write here.
     let user = "APT::Sandbox::User=root";
@@ -73,7 +108,7 @@ fn unpack_package(workshop: &Workshop, candidate: &Candidate) -> Result<()> {
 }
 
 /// The one archive in a source package's folder.
-fn archive(dir: &Path) -> Result<std::path::PathBuf> {
+fn archive(dir: &Path) -> Result<PathBuf> {
     let context = || format!("looking for an archive in {}", dir.display());
     for entry in dir.read_dir().with_context(context)? {
         let path = entry.with_context(context)?.path();

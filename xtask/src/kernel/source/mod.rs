@@ -1,20 +1,30 @@
-//! The first stage: a pristine tree of the kernel asked for, verified, and in the cache but for a directory.
+//! The first stage: a pristine tree of the kernel asked for, verified, and kept in the cache.
 
 mod apt;
 mod cache;
+mod download;
+mod git;
+mod http;
 mod makefile;
+mod part;
 mod path;
+mod reach;
+mod room;
+mod tarball;
 mod unpack;
+mod upload_pack;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::cli::KernelArgs;
-use crate::exit::{self, Exit};
+use crate::exit::{self, Classify, Exit};
 use crate::workspace::Workspace;
 
-use super::catalog::{Catalog, Kernel, Source};
+use super::catalog::{Catalog, Source};
+use http::Unreachable;
+use reach::Reach;
 
 /// A pristine tree. Later stages only read it.
 #[derive(Debug)]
@@ -42,20 +52,50 @@ struct Tree {
 /// The tree that the command line asks for; from the network only where the cache has none.
 pub fn obtain(workspace: &Workspace, args: &KernelArgs) -> Result<SourceTree> {
     let catalog = Catalog::load(workspace)?;
-    if let Some(source) = &args.source {
-        return named(workspace, &catalog, args.kernel.as_deref(), path::tree(workspace, source)?);
+    match (&args.source, &args.kernel) {
+        (Some(source), kernel) => {
+            named(workspace, &catalog, kernel.as_deref(), path::tree(workspace, source)?)
+        }
+        (None, Some(name)) => from_catalog(workspace, &catalog, name, Reach::Insist),
+        (None, None) => preferred(workspace, &catalog),
     }
-    let name = args.kernel.as_deref().unwrap_or(&catalog.preferred[0]);
-    let tree = from_catalog(workspace, name, catalog.kernel(name)?)?;
-    named(workspace, &catalog, Some(name), tree)
 }
 
-fn from_catalog(workspace: &Workspace, name: &str, kernel: &Kernel) -> Result<Tree> {
-    match &kernel.source {
-        Source::Apt { package } => apt::tree(workspace, package),
-        Source::Path(path) => path::tree(workspace, &workspace.root.join(path)),
-        Source::Tarball(_) | Source::Git(_) => Err(exit::error(Exit::Usage, format!("{name}: not yet"))),
+/// The first of the preferred kernels that the network reaches.
+fn preferred(workspace: &Workspace, catalog: &Catalog) -> Result<SourceTree> {
+    let mut missed = Vec::new();
+    for name in &catalog.preferred {
+        match from_catalog(workspace, catalog, name, Reach::Probe) {
+            Ok(mut tree) => {
+                tree.notice = (!missed.is_empty()).then(|| {
+                    let first = &catalog.preferred[0];
+                    format!(
+                        "NOTE: this is Linux {}, not {}; `--kernel {first}` insists",
+                        tree.release,
+                        missed.join(", not ")
+                    )
+                });
+                return Ok(tree);
+            }
+            Err(error) if error.is::<Unreachable>() => {
+                let reason = format!("{error:#}");
+                missed.push(format!("{name} ({})", reason.split_whitespace().collect::<Vec<_>>().join(" ")));
+            }
+            Err(error) if missed.is_empty() => return Err(error),
+            Err(error) => return Err(error.context(format!("in place of {}", missed.join(", ")))),
+        }
     }
+    Err(exit::error(Exit::Network, format!("no preferred kernel: {}", missed.join(", "))))
+}
+
+fn from_catalog(workspace: &Workspace, catalog: &Catalog, name: &str, reach: Reach) -> Result<SourceTree> {
+    let tree = match &catalog.kernel(name)?.source {
+        Source::Tarball(tarball) => tarball::tree(workspace, tarball, reach)?,
+        Source::Apt { package } => apt::tree(workspace, package)?,
+        Source::Git(git) => git::tree(workspace, git, reach)?,
+        Source::Path(path) => path::tree(workspace, &workspace.root.join(path))?,
+    };
+    named(workspace, catalog, Some(name), tree)
 }
 
 /// Finds which kernel of the catalog the tree is; it must be `name` where that is given.
@@ -67,7 +107,9 @@ fn named(workspace: &Workspace, catalog: &Catalog, name: Option<&str>, tree: Tre
         let message = format!("{} is a tree of {}, not of {name}", tree.dir.display(), version.kernel);
         return Err(exit::error(Exit::Usage, message));
     }
-    let kernel = catalog.kernel(&version.kernel)?;
+    let kernel = catalog.kernel(&version.kernel).exit(Exit::Usage, || {
+        format!("no patches for {}, a tree of Linux {}", tree.dir.display(), version.kernel)
+    })?;
     Ok(SourceTree {
         patches: workspace.root.join(&kernel.patches),
         kernel: version.kernel,
