@@ -27,9 +27,28 @@ pub enum Command {
         install: bool,
     },
     /// Bring a kernel's source here, verified, and print where its tree is.
+    ///
+    /// configs/kernels.toml names the kernels, where each comes from and what it must be. Without --kernel its
+    /// preferred ones are tried in order; where the network does not reach one, the next is taken and a line
+    /// says so. Trees are kept in ~/.cache/fastnet, or in `FASTNET_CACHE`. A download that was cut off goes on
+    /// where it ended.
+    #[command(after_long_help = "Examples:\n  \
+        cargo xtask fetch                     the first preferred kernel within reach\n  \
+        cargo xtask fetch --kernel 6.11       that one, or an error\n  \
+        cargo xtask fetch --source ~/linux    a tree of yours, used in place and never modified")]
     Fetch {
         #[command(flatten)]
         kernel: KernelArgs,
+    },
+    /// Patch, configure, build and package a kernel, and print where its manifest is.
+    #[command(after_help = BUILD_KERNEL)]
+    BuildKernel {
+        #[command(flatten)]
+        kernel: KernelArgs,
+
+        /// Package it too; left out by default, as it takes a minute more.
+        #[arg(long, value_name = "deb,rpm|none", value_parser = formats, default_value = "none")]
+        package: Formats,
     },
     /// Boot the kernel in a guest and run the tests there.
     TestInVm(TestArgs),
@@ -102,6 +121,17 @@ pub enum AccelChoice {
     Tcg,
 }
 
+const BUILD_KERNEL: &str = "\
+The last line printed, alone on stdout, is the path of the build's manifest.json: what was built, of what, and
+where bzImage, vmlinux and the packages are. Nothing is made twice: with nothing changed this takes a second, and
+a changed patch recompiles only what it touches. All is kept in target/kernel/<kernel>-<flavor>/.
+
+Examples:
+  cargo xtask build-kernel                                   the preferred kernel, all patches, for a guest
+  cargo xtask build-kernel --kernel 6.12 --flavor stock      without a patch
+  cargo xtask build-kernel --source ~/linux --config debug   your tree, with KASAN, UBSAN and lockdep
+  cargo xtask build-kernel --config distro --package deb,rpm a kernel to install";
+
 /// Which kernel, shared by every command that builds one.
 #[derive(Args, Clone, Debug)]
 pub struct KernelArgs {
@@ -148,4 +178,27 @@ pub enum Config {
     Hints,
     /// A kernel to install: the architecture's defaults and what servers need.
     Distro,
+}
+
+/// A value as the command line spells it.
+pub fn name(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// A kind of package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Debian's: image, headers and linux-libc-dev.
+    Deb,
+    /// Fedora's: kernel, kernel-devel and kernel-headers.
+    Rpm,
+}
+
+/// The value of `--package`.
+#[derive(Clone, Debug)]
+pub struct Formats(pub Vec<Format>);
+
+fn formats(text: &str) -> Result<Formats, String> {
+    let names = text.split(',').filter(|_| text != "none");
+    names.map(|name| Format::from_str(name, false)).collect::<Result<_, _>>().map(Formats)
 }

@@ -34,6 +34,9 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
     match cli.command {
         cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+        cli::Command::BuildKernel { kernel, package } => {
+            tasks::build_kernel::run(&workspace, &kernel, &package.0)
+        }
         cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&arguments),
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }

@@ -114,3 +114,15 @@ fn a_run_that_dies_while_unpacking_leaves_no_half_tree() {
     assert_eq!(server.gets().len(), 1, "the archive was whole already");
     world.assert_no_leftovers();
 }
+
+#[test]
+fn what_a_run_that_died_while_cleaning_up_left_goes_away() {
+    let archive = kernel(10);
+    let server = Server::of(archive.clone(), "\"v1\"");
+    let world = world(&server, &sha256(&archive));
+    let tree = world.run(KERNEL).tree();
+    world.write(&format!("cache/downloads/{}/linux-6.11.tar.xz.part", sha256(&archive)), &archive);
+    assert_eq!(world.run(KERNEL).tree(), tree);
+    world.assert_no_leftovers();
+    assert_eq!(server.count(), 1);
+}

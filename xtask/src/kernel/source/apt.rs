@@ -50,7 +50,7 @@ fn candidate(workspace: &Workspace, package: &str) -> Result<Candidate> {
     if fresh && let Some(candidate) = remembered {
         return Ok(candidate);
     }
-    let cached = remembered.filter(|candidate| cache::place(workspace, &candidate.sha256).is_dir());
+    let cached = remembered.filter(|candidate| cache::has(workspace, &candidate.sha256));
     match (ask(workspace, package), cached) {
         (Ok(answer), _) => {
             let candidate = parse(&answer).with_context(|| format!("apt-get said `{answer}`"))?;

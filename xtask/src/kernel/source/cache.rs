@@ -22,9 +22,9 @@ pub struct Workshop {
     pub tree: PathBuf,
 }
 
-/// Where the tree of that key is, or would be.
-pub fn place(workspace: &Workspace, key: &str) -> PathBuf {
-    workspace.cache.join("sources").join(key)
+/// Whether the cache has the tree of that key.
+pub fn has(workspace: &Workspace, key: &str) -> bool {
+    workspace.cache.join("sources").join(key).is_dir()
 }
 
 /// The tree of that key, made by `make` where the cache has none.
@@ -37,19 +37,19 @@ pub fn tree(
     what: &str,
     make: impl FnOnce(&Workshop) -> Result<()>,
 ) -> Result<PathBuf> {
-    let place = place(workspace, key);
-    if place.is_dir() {
+    let (sources, parent) = (workspace.cache.join("sources"), workspace.cache.join("downloads"));
+    let (place, downloads) = (sources.join(key), parent.join(key));
+    // Where both are, a run died between making the tree and cleaning up.
+    if place.is_dir() && !downloads.exists() {
         return Ok(place);
     }
-    create(&workspace.cache.join("sources"))?;
-    let downloads = workspace.cache.join("downloads").join(key);
-    create(&downloads)?;
+    create(&sources)?;
+    create(&parent)?;
     let _lock = FileLock::take(&downloads.with_added_extension("lock"), what)?;
     if place.is_dir() {
+        remove(&downloads)?;
         return Ok(place);
     }
-    // The process that held the lock before may have removed it on its way out.
-    create(&downloads)?;
     let workshop = Workshop { tree: downloads.join("tree"), downloads };
     remove(&workshop.tree)?;
     create(&workshop.tree)?;
@@ -58,7 +58,8 @@ pub fn tree(
         if room::ran_out(&error) {
             // What a full disk needs most is room: not even a download to resume is worth it.
             remove(&workshop.downloads)?;
-            return Err(error).exit(Exit::Host, || format!("no room in {}; {ELSEWHERE}", place.display()));
+            return Err(error)
+                .exit(Exit::Host, || format!("no room in {} ({ELSEWHERE})", workspace.cache.display()));
         }
         return Err(error);
     }
@@ -69,7 +70,7 @@ pub fn tree(
 
 /// Makes a folder of the cache.
 pub fn create(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir).exit(Exit::Host, || format!("cannot make {}; {ELSEWHERE}", dir.display()))
+    fs::create_dir_all(dir).exit(Exit::Host, || format!("cannot make {} ({ELSEWHERE})", dir.display()))
 }
 
 fn remove(dir: &Path) -> Result<()> {
