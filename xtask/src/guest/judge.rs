@@ -232,3 +232,7 @@ fn complaint(console: &Excerpt) -> Option<(Verdict, String)> {
     let verdict = if meaning == Meaning::Panic { Verdict::Panic } else { Verdict::Splat };
     Some((verdict, splat::message(line).to_owned()))
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

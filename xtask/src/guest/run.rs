@@ -111,7 +111,7 @@ impl<'a> Guests<'a> {
         let init = format!("tests --deadline {deadline} --shard {shard}/{jobs}{filter}{ignored}");
         let slow = if self.options.kernel.config == Config::Debug { 4 } else { 1 };
         let mut limits = Limits {
-            boot: Duration::from_secs(60 * slow),
+            boot: Duration::from_secs(3 * silence * slow),
             silence: Duration::from_secs(silence * slow),
             test: Duration::from_secs(*deadline),
         };

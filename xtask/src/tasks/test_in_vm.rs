@@ -22,6 +22,7 @@ pub fn run(arguments: &TestArgs) -> Result<()> {
     if arguments.shell {
         return guests.shell();
     }
+    println!("logs in {}", guests.folder.display());
     let outcome = guests.test(&|case| println!("{}", line(case)))?;
     for case in outcome.cases.iter().filter(|case| case.verdict.exit().is_some()) {
         explain(case);
@@ -54,10 +55,14 @@ fn line(case: &Case) -> String {
 
 fn explain(case: &Case) {
     println!("\n---- {} ({}) {}", case.name, case.verdict, case.why);
-    case.output.iter().for_each(|line| println!("{line}"));
+    for line in &case.output {
+        println!("{line:.300}");
+    }
     if !case.console.is_empty() {
         println!("  on the console:");
-        case.console.iter().for_each(|line| println!("  {line}"));
+    }
+    for line in &case.console {
+        println!("  {line:.300}");
     }
 }
 
