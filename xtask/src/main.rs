@@ -37,7 +37,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::BuildKernel { kernel, package } => {
             tasks::build_kernel::run(&workspace, &kernel, &package.0)
         }
-        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&arguments),
+        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

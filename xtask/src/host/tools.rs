@@ -103,7 +103,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { optional: true, ..program("ccache", ["ccache", "ccache"], &[Build]) },
     program("depmod", ["kmod", "kmod"], &[Deb, Rpm]),
     program("cpio", ["cpio", "cpio"], &[Deb, Rpm]),
-    program("rsync", ["rsync", "rsync"], &[Deb, Rpm]),
+    program("rsync", ["rsync", "rsync"], &[Build]),
     program("dpkg-deb", ["dpkg", "dpkg"], &[Deb]),
     program("dpkg-buildpackage", ["dpkg-dev", "dpkg-dev"], &[Deb]),
     program("dh", ["debhelper", "debhelper"], &[Deb]),

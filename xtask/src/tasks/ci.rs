@@ -36,7 +36,7 @@ const NEEDED: &[Purpose] =
 /// Runs the steps up to the first that fails; the last line on stdout is the count of tests.
 pub fn run(workspace: &Workspace, yes: bool) -> Result<()> {
     host::require(NEEDED, yes)?;
-    room::require(&workspace.target, room::KERNEL_BUILD)?;
+    room::require(&workspace.target, room::KERNEL)?;
 
     let mut tally = Tally::default();
     let mut took = Vec::new();

@@ -37,7 +37,7 @@ pub fn run(workspace: &Workspace, install: bool) -> Result<()> {
     let rooms = [("room for builds", &workspace.target), ("room for sources", &workspace.cache)];
     for (name, folder) in rooms {
         let free = room::free(folder)?;
-        let mark = if free < room::KERNEL_BUILD { "!!" } else { "ok" };
+        let mark = if free < room::KERNEL { "!!" } else { "ok" };
         writeln!(screen, "{mark} {name:<20} {} free at {}", room::gigabytes(free), folder.display())?;
     }
     if lacking > 0 {
@@ -46,7 +46,7 @@ pub fn run(workspace: &Workspace, install: bool) -> Result<()> {
         return Err(exit::error(Exit::Host, lacks));
     }
     for (_, folder) in rooms {
-        room::require(folder, room::KERNEL_BUILD)?;
+        room::require(folder, room::KERNEL)?;
     }
     writeln!(screen, "this host has all that fastnet needs")?;
     Ok(())

@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cli::TestArgs;
-use crate::exit::{self, Exit};
+use crate::exit;
 use crate::guest::junit;
 use crate::guest::run::Guests;
 use crate::guest::verdict::{self, Case, Verdict};
+use crate::host::{self, Purpose};
+use crate::kernel;
 use crate::workspace::Workspace;
 
 /// Runs the command.
-pub fn run(arguments: &TestArgs) -> Result<()> {
-    let workspace = Workspace::locate()?;
-    let kernel = kernel(arguments)?;
-    let guests = Guests::prepare(&workspace, &kernel, arguments)?;
+pub fn run(workspace: &Workspace, arguments: &TestArgs) -> Result<()> {
+    let kernel = kernel(workspace, arguments)?;
+    let guests = Guests::prepare(workspace, &kernel, arguments)?;
     if let Some(notice) = &guests.notice {
         println!("{notice}");
     }
@@ -44,8 +45,20 @@ pub fn run(arguments: &TestArgs) -> Result<()> {
     verdict::exit(&outcome.cases).map_or(Ok(()), |exit| Err(exit::said(exit)))
 }
 
-fn kernel(arguments: &TestArgs) -> Result<PathBuf> {
-    arguments.bzimage.clone().ok_or_else(|| exit::error(Exit::Usage, "only --bzimage yet"))
+/// The image to boot: built first, unless it was given.
+fn kernel(workspace: &Workspace, arguments: &TestArgs) -> Result<PathBuf> {
+    let mut needed = vec![Purpose::Guest];
+    if arguments.bzimage.is_none() {
+        needed.extend([Purpose::Fetch, Purpose::Build]);
+    }
+    if arguments.shell {
+        needed.push(Purpose::Shell);
+    }
+    host::require(&needed, arguments.kernel.yes)?;
+    match &arguments.bzimage {
+        Some(image) => Ok(image.clone()),
+        None => Ok(kernel::build_kernel(workspace, &arguments.kernel)?.manifest.bzimage.path),
+    }
 }
 
 fn line(case: &Case) -> String {
