@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::archive::{Archive, assert_kernel, kernel, sha256};
-use crate::server::{Reply, Server, serve};
+use crate::server::{Reply, Request, Server, serve};
 use crate::world::World;
 
 const SIZE: usize = 200_000;
@@ -115,6 +115,9 @@ fn a_range_that_begins_elsewhere_is_refused() {
 
     let begins = format!("asked for bytes from {half}, the server answered `bytes {}-", half - 1);
     world.run(&["--kernel", "6.11"]).fails(5, &[&begins]);
+    world.run(&["--kernel", "6.11"]).fails(5, &[&begins]);
+    let resumes: Vec<_> = server.gets().iter().map(Request::resumes).collect();
+    assert_eq!(resumes, [false, true, false, true], "the second run started over");
 }
 
 #[test]

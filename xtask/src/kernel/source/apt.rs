@@ -69,8 +69,8 @@ fn ask(workspace: &Workspace, package: &str) -> Result<String> {
     let hash = "Acquire::ForceHash=SHA256";
     process::read(cmd!(shell, "apt-get --print-uris -o {hash} download {package}")).exit(Exit::Host, || {
         format!(
-            "apt has no {package}: on Debian or Ubuntu run `apt-get update`, elsewhere take `--kernel 6.11` \
-             or give a tree by `--source`"
+            "apt has no {package}: on Debian or Ubuntu run `apt-get update`; elsewhere name another kernel by \
+             `--kernel`, or a tree by `--source`"
         )
     })
 }
