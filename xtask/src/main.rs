@@ -28,6 +28,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::locate()?;
     match cli.command {
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+        cli::Command::Patch { action } => tasks::patch::run(&workspace, &action),
         cli::Command::BuildKernel { kernel, package } => {
             tasks::build_kernel::run(&workspace, &kernel, &package.0)
         }

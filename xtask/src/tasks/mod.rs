@@ -2,3 +2,4 @@
 
 pub mod build_kernel;
 pub mod fetch;
+pub mod patch;
