@@ -37,6 +37,11 @@ pub fn tree(workspace: &Workspace, package: &str) -> Result<Tree> {
     Ok(Tree { dir, identity: candidate.sha256 })
 }
 
+/// Whether the cache has the version that apt would install.
+pub fn is_cached(workspace: &Workspace, package: &str) -> bool {
+    candidate(workspace, package).is_ok_and(|candidate| cache::has(workspace, &candidate.sha256))
+}
+
 /// Which version apt has. Its last answer stands while its lists are older, since asking takes half a second,
 /// and where it has none (no lists, no apt) as long as that version's tree is in the cache.
 fn candidate(workspace: &Workspace, package: &str) -> Result<Candidate> {
