@@ -97,6 +97,7 @@ pub const TOOLS: &[Tool] = &[
     program("cmp", ["diffutils", "diffutils"], &[Build]),
     program("find", ["findutils", "findutils"], &[Build]),
     program("gzip", ["gzip", "gzip"], &[Build]),
+    program("zstd", ["zstd", "zstd"], &[Build]),
     tool("libc headers", Detect::Header("stdlib.h"), ["libc6-dev", "glibc-devel"], &[Build]),
     tool("libelf headers", Detect::Header("gelf.h"), ["libelf-dev", "elfutils-libelf-devel"], &[Build]),
     tool("openssl headers", Detect::Header("openssl/bio.h"), ["libssl-dev", "openssl-devel"], &[Build]),
