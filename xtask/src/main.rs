@@ -1,8 +1,15 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
 mod cli;
+mod digest;
 mod exit;
+mod guest;
+mod host;
+mod kernel;
+mod lock;
 mod process;
+mod progress;
+mod tasks;
 mod workspace;
 
 use std::process::ExitCode;
@@ -13,12 +20,25 @@ fn main() -> ExitCode {
     match dispatch(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let message = format!("{error:#}");
+            if !message.is_empty() {
+                eprintln!("error: {message}");
+            }
             ExitCode::from(exit::Exit::of(&error))
         }
     }
 }
 
 fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
-    match cli.command {}
+    let workspace = workspace::Workspace::locate()?;
+    match cli.command {
+        cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
+        cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+        cli::Command::Patch { action } => tasks::patch::run(&workspace, &action),
+        cli::Command::BuildKernel { kernel, package } => {
+            tasks::build_kernel::run(&workspace, &kernel, &package.0)
+        }
+        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
+        cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
+    }
 }
