@@ -40,6 +40,11 @@ impl FileLock {
         let _ = writeln!(file, "process {}, {purpose}", std::process::id());
         Ok(Self(file))
     }
+
+    /// Lets every process started from now on hold the lock too, until the last of them ends.
+    pub fn inherit(&self) -> Result<()> {
+        rustix::io::fcntl_setfd(&self.0, rustix::io::FdFlags::empty()).context("passing a lock on")
+    }
 }
 
 impl Drop for FileLock {
