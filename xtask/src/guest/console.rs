@@ -178,9 +178,11 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_outweighs_the_splat_before_it() {
+    fn the_first_of_the_gravest_counts() {
         let mut excerpt = Excerpt::default();
         excerpt.add("a splat", Meaning::Splat);
+        excerpt.add("its consequence", Meaning::Splat);
+        assert_eq!(excerpt.complaint(), Some((Meaning::Splat, "a splat")));
         excerpt.add("a panic", Meaning::Panic);
         excerpt.add("another splat", Meaning::Splat);
         assert_eq!(excerpt.complaint(), Some((Meaning::Panic, "a panic")));

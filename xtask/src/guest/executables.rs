@@ -77,8 +77,8 @@ mod tests {
         let messages = [
             artifact("lib", "rust_tests", false, "null"),
             artifact("lib", "rust_tests", true, r#""/t/rust_tests-1""#),
-            artifact("bin", "init", true, r#""/t/init-2""#),
             artifact("bin", "init", false, r#""/t/init""#),
+            artifact("bin", "init", true, r#""/t/init-2""#),
             artifact("test", "abi", true, r#""/t/abi-3""#),
         ]
         .join("\n");
