@@ -12,6 +12,7 @@ pub mod memory;
 pub mod messages;
 pub mod net;
 pub mod process;
+mod receive;
 
 use std::ffi::c_long;
 use std::io;

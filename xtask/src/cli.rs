@@ -50,6 +50,12 @@ pub enum Command {
         #[arg(long, value_name = "deb,rpm|none", value_parser = formats, default_value = "none")]
         package: Formats,
     },
+    /// Look at the patch series, check that it applies, and edit it as git commits.
+    #[command(after_help = PATCH)]
+    Patch {
+        #[command(subcommand)]
+        action: PatchAction,
+    },
     /// Boot the kernel in a guest and run the tests there.
     TestInVm(TestArgs),
     /// Run all that CI runs, in the same order; the last line counts the tests.
@@ -131,6 +137,66 @@ Examples:
   cargo xtask build-kernel --kernel 6.12 --flavor stock      without a patch
   cargo xtask build-kernel --source ~/linux --config debug   your tree, with KASAN, UBSAN and lockdep
   cargo xtask build-kernel --config distro --package deb,rpm a kernel to install";
+
+const PATCH: &str = "\
+A kernel's patches are mails in linux-patches/<kernel>/, listed in the file `series` there, one a line. The line
+`# flavor: NAME` opens the section of patches that flavor adds to those above it.
+
+To edit them:
+  cargo xtask patch export /tmp/linux --kernel 6.12   one commit a patch, above the tag `pristine`
+  git -C /tmp/linux rebase -i pristine                reword, split, fix up, add
+  cargo xtask patch refresh /tmp/linux                commits -> mails; those unchanged stay byte for byte
+  cargo xtask patch check                             every prefix of the series applies";
+
+/// What to do with the series.
+#[derive(Debug, Subcommand)]
+pub enum PatchAction {
+    /// Apply each kernel's patches in memory, one by one; an error names patch, file and hunk.
+    ///
+    /// Without --kernel or --source, every kernel whose source is on this machine is checked.
+    Check(PatchArgs),
+    /// List the patches: number, flavor, files and lines changed, subject.
+    List {
+        /// Only this kernel's, of those in configs/kernels.toml.
+        #[arg(long, value_name = "NAME")]
+        kernel: Option<String>,
+    },
+    /// Make a git repository of a kernel with one commit a patch.
+    Export {
+        /// A new or empty folder.
+        dir: PathBuf,
+        #[command(flatten)]
+        args: PatchArgs,
+    },
+    /// Write the commits of an exported repository back as patches.
+    Refresh {
+        /// The repository that `patch export` made.
+        dir: PathBuf,
+    },
+}
+
+/// Which kernel's source patches are applied to.
+#[derive(Args, Clone, Debug)]
+pub struct PatchArgs {
+    /// A kernel named in configs/kernels.toml.
+    #[arg(long, value_name = "NAME")]
+    pub kernel: Option<String>,
+
+    /// This directory or tarball in place of the kernel's own source; never modified.
+    #[arg(long, value_name = "DIR|TARBALL")]
+    pub source: Option<PathBuf>,
+
+    /// Install what the host lacks without asking.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl From<&PatchArgs> for KernelArgs {
+    fn from(args: &PatchArgs) -> Self {
+        let PatchArgs { kernel, source, yes } = args.clone();
+        Self { kernel, source, flavor: Flavor::Fastnet, config: Config::Vm, yes }
+    }
+}
 
 /// Which kernel, shared by every command that builds one.
 #[derive(Args, Clone, Debug)]

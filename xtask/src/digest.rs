@@ -1,8 +1,9 @@
 //! sha256 digests, and files that are either whole or not there.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -58,7 +59,9 @@ pub fn sha256_file(path: &Path) -> Result<String> {
 pub fn atomic_write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     let context = || format!("writing {}", path.display());
     let dir = path.parent().with_context(context)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir).with_context(context)?;
+    // As any other file's: the umask takes away what it should.
+    let mode = Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(dir).with_context(context)?;
     file.write_all(bytes.as_ref()).with_context(context)?;
     file.persist(path).with_context(context)?;
     Ok(())

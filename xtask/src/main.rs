@@ -34,6 +34,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
     match cli.command {
         cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+        cli::Command::Patch { action } => tasks::patch::run(&workspace, &action),
         cli::Command::BuildKernel { kernel, package } => {
             tasks::build_kernel::run(&workspace, &kernel, &package.0)
         }

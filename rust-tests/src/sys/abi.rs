@@ -53,10 +53,12 @@ impl Abi {
     pub(crate) unsafe fn syscall(self, number: c_long, arguments: [usize; 5]) -> io::Result<usize> {
         let [first, second, third, fourth, fifth] = arguments;
         match self {
-            // SAFETY: the caller's promise.
             Self::Native | Self::X32 => {
-                count(unsafe { libc::syscall(number, first, second, third, fourth, fifth) })
+                // SAFETY: the caller's promise.
+                let result = unsafe { libc::syscall(number, first, second, third, fourth, fifth) };
+                count(result)
             }
+
             Self::Ia32 => {
                 // SAFETY: the caller's promise.
                 let result = unsafe { int80(number, arguments) };

@@ -90,9 +90,7 @@ impl Mapping {
         assert!(range.start <= range.end && range.end <= self.len, "{range:?} of {}", self.len);
         let mut bytes = vec![0; range.len()];
         // SAFETY: within the mapping, and nobody holds a reference to it.
-        unsafe {
-            ptr::copy_nonoverlapping(self.start.as_ptr().add(range.start), bytes.as_mut_ptr(), range.len())
-        }
+        unsafe { ptr::copy(self.start.as_ptr().add(range.start), bytes.as_mut_ptr(), range.len()) };
         bytes
     }
 }

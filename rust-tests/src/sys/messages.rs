@@ -1,9 +1,6 @@
 //! An array of messages whose every byte is watched.
 
-use std::io;
 use std::ops::Range;
-use std::os::fd::AsRawFd;
-use std::time::Duration;
 
 use crate::sys::abi::Abi;
 use crate::sys::memory::{KERNEL, Mapping};
@@ -13,7 +10,7 @@ pub const FILL: u8 = 0xa5;
 /// Bytes that must stay as they are, behind each buffer.
 const GUARD: usize = 32;
 /// Room for `recvmmsg()`'s timeout, at the start.
-const TIMEOUT: usize = 16;
+pub(crate) const TIMEOUT: usize = 16;
 
 /// What one message has room for.
 #[derive(Clone, Debug, Default)]
@@ -90,11 +87,11 @@ pub enum Place {
 
 /// Where a message's buffers are, as offsets in the mapping.
 #[derive(Clone, Debug, Default)]
-struct Layout {
+pub(crate) struct Layout {
     iov: usize,
-    segments: Vec<Range<usize>>,
-    name: Range<usize>,
-    control: Range<usize>,
+    pub(crate) segments: Vec<Range<usize>>,
+    pub(crate) name: Range<usize>,
+    pub(crate) control: Range<usize>,
 }
 
 /// A `struct mmsghdr[]` and all it points to, in memory of its own that ends where the array ends.
@@ -104,7 +101,7 @@ struct Layout {
 pub struct Messages {
     abi: Abi,
     shapes: Vec<Shape>,
-    layouts: Vec<Layout>,
+    pub(crate) layouts: Vec<Layout>,
     memory: Mapping,
 }
 
@@ -218,10 +215,11 @@ impl Messages {
         self.put_segment(i, segment, self.memory.address(self.layouts[i].segments[segment].start), len);
     }
 
-    /// Makes a header such that no kernel that reads it could receive anything.
+    /// Makes a header such that a kernel that reads it says EMSGSIZE.
     pub fn spoil(&self, i: usize) {
         let word = self.abi.word();
         self.memory.write(self.header(i), &vec![0xee; 8 * word]);
+        self.put(i, Field::Namelen, 0);
         self.put(i, Field::Iovlen, 1025);
     }
 
@@ -262,108 +260,7 @@ impl Messages {
         self.memory.read(control.start..control.start + self.get(i, Field::Controllen).min(control.len()))
     }
 
-    /// Receives into all of them; see [`Messages::recv_into`].
-    ///
-    /// # Errors
-    /// Those of the system call.
-    #[track_caller]
-    pub fn recv(&self, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
-        self.recv_into(0..self.len(), socket, flags)
-    }
-
-    /// Receives into some of them, by `recvmmsg()`, and checks that nothing else was written.
-    ///
-    /// # Errors
-    /// Those of the system call.
-    #[track_caller]
-    pub fn recv_into(&self, some: Range<usize>, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
-        let before = self.image();
-        let result = self.recvmmsg(&some, socket, flags, 0);
-        self.check(&before, &some, *result.as_ref().unwrap_or(&0));
-        result
-    }
-
-    /// Receives into all of them until `timeout`; also returns what is left of it.
-    ///
-    /// # Errors
-    /// Those of the system call.
-    pub fn recv_for(
-        &self,
-        timeout: Duration,
-        socket: &impl AsRawFd,
-        flags: i32,
-    ) -> (io::Result<usize>, Duration) {
-        self.memory.write(0, &timeout.as_secs().to_ne_bytes());
-        self.memory.write(8, &u64::from(timeout.subsec_nanos()).to_ne_bytes());
-        let before = self.image();
-        let result = self.recvmmsg(&(0..self.len()), socket, flags, self.memory.address(0));
-        self.check(&before, &(0..self.len()), *result.as_ref().unwrap_or(&0));
-        let left = self.memory.read(0..TIMEOUT);
-        let number = |at: usize| u64::from_ne_bytes(left[at..at + 8].try_into().expect("eight bytes"));
-        (result, Duration::from_secs(number(0)) + Duration::from_nanos(number(8)))
-    }
-
-    /// Receives without looking what became of the memory: another thread may write there at once.
-    ///
-    /// # Errors
-    /// Those of the system call.
-    pub fn recv_unchecked(&self, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
-        self.recvmmsg(&(0..self.len()), socket, flags, 0)
-    }
-
-    fn recvmmsg(
-        &self,
-        some: &Range<usize>,
-        socket: &impl AsRawFd,
-        flags: i32,
-        timeout: usize,
-    ) -> io::Result<usize> {
-        let fd = usize::try_from(socket.as_raw_fd()).expect("an open socket");
-        let arguments = [fd, self.address(some.start), some.len(), flags.cast_unsigned() as usize, timeout];
-        // SAFETY: headers point into the mapping or to where nothing is.
-        unsafe { self.abi.syscall(self.abi.recvmmsg(), arguments) }
-    }
-
-    /// Nothing differs from `before` but the results and the buffers of `some`, of which `received` were received.
-    #[track_caller]
-    fn check(&self, before: &[u8], some: &Range<usize>, received: usize) {
-        let after = self.image();
-        let mut expected = before.to_vec();
-        let mut written = |range: Range<usize>| expected[range.clone()].copy_from_slice(&after[range]);
-        written(0..TIMEOUT);
-        for i in some.clone().take(received) {
-            let results = Field::RESULTS.map(|field| self.field(i, field));
-            results.into_iter().chain(self.filled(i)).for_each(&mut written);
-        }
-        // The one that ended the call may have come half the way.
-        for layout in self.layouts[some.clone()].iter().skip(received).take(1) {
-            layout.segments.iter().cloned().for_each(&mut written);
-            written(layout.name.clone());
-            written(layout.control.clone());
-        }
-        if after != expected {
-            let at = after.iter().zip(&expected).take_while(|(after, expected)| after == expected).count();
-            panic!("byte {at} changed from {:#x} to {:#x}: {:?}", expected[at], after[at], self.layouts);
-        }
-    }
-
-    /// What a received message has filled.
-    fn filled(&self, i: usize) -> Vec<Range<usize>> {
-        let layout = &self.layouts[i];
-        let mut left = self.received(i);
-        let mut filled = Vec::new();
-        for buffer in &layout.segments {
-            let len = buffer.len().min(left);
-            filled.push(buffer.start..buffer.start + len);
-            left -= len;
-        }
-        let (name, control) = (self.get(i, Field::Namelen), self.get(i, Field::Controllen));
-        filled.push(layout.name.start..layout.name.start + name.min(layout.name.len()));
-        filled.push(layout.control.start..layout.control.start + control.min(layout.control.len()));
-        filled
-    }
-
-    fn field(&self, i: usize, field: Field) -> Range<usize> {
+    pub(crate) fn field(&self, i: usize, field: Field) -> Range<usize> {
         let start = self.header(i) + field as usize * self.abi.word();
         start..start + if field.is_int() { 4 } else { self.abi.word() }
     }

@@ -122,6 +122,20 @@ pub fn send_fd(socket: &UnixDatagram, fd: RawFd) {
     assert_eq!(count(result as i64).expect("sendmsg"), 1);
 }
 
+/// Shuts a connected socket down for receiving: who waits there gets an empty message.
+pub fn shutdown(socket: &impl AsRawFd) {
+    // SAFETY: only numbers go in.
+    let result = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RD) };
+    assert_eq!(result, 0, "shutdown: {}", io::Error::last_os_error());
+}
+
+/// Closes descriptor `fd` and makes it `socket`'s at the same moment.
+pub fn replace_fd(fd: RawFd, socket: &impl AsRawFd) {
+    // SAFETY: whoever owns `fd` still owns an open descriptor.
+    let result = unsafe { libc::dup2(socket.as_raw_fd(), fd) };
+    assert_eq!(result, fd, "dup2: {}", io::Error::last_os_error());
+}
+
 /// A control message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {

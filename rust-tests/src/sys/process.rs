@@ -1,8 +1,10 @@
 //! Children, what they may do, and waiting for what threads do.
 
 use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::abort;
+use std::process::{Command, abort};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -32,9 +34,8 @@ pub fn fork(body: impl FnOnce()) -> Child {
     }
 }
 
-/// Runs `body` in a child that is `nobody` and may lock `memlock` bytes; fails if that does.
-#[track_caller]
-pub fn as_nobody(memlock: u64, body: impl FnOnce()) {
+/// Forks a child that is `nobody` and may lock `memlock` bytes.
+pub fn fork_nobody(memlock: u64, body: impl FnOnce()) -> Child {
     fork(|| {
         let limit = libc::rlimit { rlim_cur: memlock, rlim_max: memlock };
         // SAFETY: only reads the limit; then gives up root for good, capabilities with it.
@@ -43,7 +44,23 @@ pub fn as_nobody(memlock: u64, body: impl FnOnce()) {
         assert_eq!(result, 0, "{}", io::Error::last_os_error());
         body();
     })
-    .succeeds();
+}
+
+/// Runs `body` in a child that is `nobody` and may lock `memlock` bytes; fails if that does.
+#[track_caller]
+pub fn as_nobody(memlock: u64, body: impl FnOnce()) {
+    fork_nobody(memlock, body).succeeds();
+}
+
+/// Runs one test of this executable in the place of this process, with a socket whose descriptor `variable` tells.
+pub fn exec_test(test: &str, variable: &str, socket: &impl AsRawFd) {
+    let fd = socket.as_raw_fd();
+    // SAFETY: only numbers go in.
+    let result = unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
+    assert_eq!(result, 0, "fcntl: {}", io::Error::last_os_error());
+    let arguments = ["--exact", test, "--nocapture", "--test-threads", "1"];
+    let error = Command::new("/proc/self/exe").args(arguments).env(variable, fd.to_string()).exec();
+    panic!("exec: {error}");
 }
 
 impl Child {

@@ -142,6 +142,11 @@ impl Catalog {
         Ok(Self { preferred: preferred.into_iter().map(Spanned::into_inner).collect(), kernels })
     }
 
+    /// Every kernel's name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.kernels.keys().map(String::as_str)
+    }
+
     /// The kernel of that name.
     pub fn kernel(&self, name: &str) -> Result<&Kernel> {
         self.kernels.get(name).with_context(|| format!("`{name}` is not in the catalog")).exit(

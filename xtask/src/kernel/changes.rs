@@ -87,9 +87,9 @@ fn anchored(repo: &Repository, tree: &Tree<'_>, patch: &Patch) -> Result<Diff<'s
     ensure!(parts.len() == diff.deltas().len(), "its diff has a `diff --git` line that is not one");
     let mut anchored = String::with_capacity(text.len());
     for (delta, part) in diff.deltas().zip(parts) {
-        let path =
+        let name =
             |file: git2::DiffFile<'_>| file.path().map(Path::to_path_buf).context("a file without a name");
-        let (old, new) = (path(delta.old_file())?, path(delta.new_file())?);
+        let (old, new) = (name(delta.old_file())?, name(delta.new_file())?);
         if delta.status() == Delta::Added {
             ensure!(tree.get_path(&new).is_err(), "{} is to be added, but exists", new.display());
             anchored.push_str(part);
@@ -122,15 +122,15 @@ pub fn paths(patch: &Patch) -> Result<BTreeSet<PathBuf>> {
     let diff = patch.mail.to_diff()?;
     let mut paths = BTreeSet::new();
     for delta in diff.deltas() {
-        for file in [delta.old_file(), delta.new_file()] {
-            let Some(path) = file.path() else { continue };
-            let plain = |part: Component<'_>| matches!(part, Component::Normal(name) if name != ".git");
-            ensure!(path.components().all(plain), "it names {}, which is outside the source", path.display());
-            ensure!(!layout::is_ours(path), "it names {}, where builds are kept", path.display());
+        for side in [delta.old_file(), delta.new_file()] {
+            let Some(name) = side.path() else { continue };
+            let plain = |part: Component<'_>| matches!(part, Component::Normal(part) if part != ".git");
+            ensure!(name.components().all(plain), "it names {}, which is outside the source", name.display());
+            ensure!(!layout::is_ours(name), "it names {}, where builds are kept", name.display());
             let text =
-                matches!(file.mode(), FileMode::Blob | FileMode::BlobExecutable | FileMode::Unreadable);
-            ensure!(text && !file.is_binary(), "{} is a link or binary, not text", path.display());
-            paths.insert(path.to_path_buf());
+                matches!(side.mode(), FileMode::Blob | FileMode::BlobExecutable | FileMode::Unreadable);
+            ensure!(text && !side.is_binary(), "{} is a link or binary, not text", name.display());
+            paths.insert(name.to_path_buf());
         }
     }
     Ok(paths)

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use walkdir::WalkDir;
 
+use super::layout;
 use super::make::Make;
 use crate::cli::{self, Config, Flavor};
 use crate::digest::{self, atomic_write};
@@ -170,9 +171,7 @@ fn explain(missed: &[Missed], tree: &Path) -> String {
 
 /// Every symbol that the tree's Kconfig files define.
 fn symbols(tree: &Path) -> std::collections::HashSet<String> {
-    let ours = |entry: &walkdir::DirEntry| {
-        entry.path().strip_prefix(tree).is_ok_and(|path| super::layout::is_ours(path))
-    };
+    let ours = |entry: &walkdir::DirEntry| entry.path().strip_prefix(tree).is_ok_and(layout::is_ours);
     WalkDir::new(tree)
         .into_iter()
         .filter_entry(|entry| !ours(entry))

@@ -148,7 +148,7 @@ fn without_prefix(subject: &str) -> &str {
 fn without_signature(diff: &[u8]) -> Option<&[u8]> {
     let start = rfind(diff, b"\n-- \n")? + 1;
     let signature = diff[start..].trim_ascii_end();
-    (signature.iter().filter(|&&byte| byte == b'\n').count() <= 1).then(|| &diff[..start])
+    (signature.split(|&byte| byte == b'\n').count() <= 2).then(|| &diff[..start])
 }
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod changes;
 pub mod config;
 mod diagnostics;
+pub mod export;
 mod hunk;
 mod layout;
 pub mod mail;

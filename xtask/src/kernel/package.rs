@@ -51,6 +51,7 @@ pub fn package(tree: &PatchedTree, mut build: KernelBuild, formats: &[Format]) -
         sums
     });
     digest::atomic_write(&folder.join("SHA256SUMS"), sums)?;
+    verify(&build)?;
     build.manifest.write(&build.dir)?;
     Ok(build)
 }

@@ -74,15 +74,14 @@ pub fn apply(workspace: &Workspace, source: SourceTree, flavor: Flavor) -> Resul
 fn materialise(pristine: &Path, identity: &str, changes: &Changes, dir: &Path) -> Result<()> {
     let file = dir.join(layout::STATE);
     let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<State>(&text).ok());
-    let mut state = match known.filter(|state| state.source == identity) {
-        Some(state) => state,
-        None => {
-            if file.exists() {
-                fs::remove_file(&file)?;
-            }
-            copy(pristine, changes, dir)?;
-            State { source: identity.to_owned(), touched: BTreeSet::new() }
+    let mut state = if let Some(state) = known.filter(|state| state.source == identity) {
+        state
+    } else {
+        if file.exists() {
+            fs::remove_file(&file)?;
         }
+        copy(pristine, changes, dir)?;
+        State { source: identity.to_owned(), touched: BTreeSet::new() }
     };
     // Written before the files it names, so that a run cut short here is put right by the next.
     let before = state.touched.len();
@@ -103,8 +102,8 @@ fn materialise(pristine: &Path, identity: &str, changes: &Changes, dir: &Path) -
 fn copy(pristine: &Path, changes: &Changes, dir: &Path) -> Result<()> {
     progress::line(&format!("copying {} to {}", pristine.display(), dir.display()));
     let ours = layout::OURS.map(|name| format!("--exclude=/{name}*"));
-    let changed = changes.keys().map(|path| format!("--exclude=/{}", path.display()));
-    let excludes = ours.into_iter().chain(changed).chain(["--exclude=.git".to_owned()]);
+    let theirs = changes.keys().map(|path| format!("--exclude=/{}", path.display()));
+    let excludes = ours.into_iter().chain(theirs).chain(["--exclude=.git".to_owned()]);
     let shell = process::shell(dir)?;
     process::run(cmd!(shell, "rsync -rlp --checksum --delete {excludes...} {pristine}/ ./"))
 }

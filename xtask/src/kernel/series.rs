@@ -14,11 +14,16 @@ use crate::cli::{self, Flavor};
 use crate::digest;
 use crate::exit::{Classify, Exit, error};
 
+/// How the line begins that opens a flavor's section.
+const HEADING: &str = "# flavor:";
+
 /// The patches of one kernel, in the order they apply.
 #[derive(Debug)]
 pub struct Series {
     /// `linux-patches/<kernel>`.
     pub folder: PathBuf,
+    /// What the series file says above its first section.
+    pub preface: String,
     patches: Vec<Patch>,
 }
 
@@ -49,7 +54,13 @@ impl Series {
             let mail = Mail::read(&folder.join(&name))?;
             patches.push(Patch { name, flavor, mail });
         }
-        Ok(Self { folder: folder.to_path_buf(), patches })
+        let sections = text.find(HEADING).unwrap_or(text.len());
+        Ok(Self { folder: folder.to_path_buf(), preface: text[..sections].to_owned(), patches })
+    }
+
+    /// A series without a patch, to be kept in `folder`.
+    pub fn empty(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf(), preface: String::new(), patches: Vec::new() }
     }
 
     /// The patches of a flavor: all up to the end of its section, so none for stock.
@@ -68,9 +79,14 @@ pub fn sha256(patches: &[Patch]) -> String {
     digest::sha256(patches.iter().map(|patch| digest::sha256(&patch.mail.raw)).collect::<String>())
 }
 
-/// The line that opens a flavor's section.
-pub fn heading(flavor: Flavor) -> String {
-    format!("# flavor: {}", cli::name(&flavor))
+/// A series file that lists `patches`, which are in the order of their flavors.
+pub fn text(preface: &str, patches: &[(&str, Flavor)]) -> String {
+    let mut text = preface.to_owned();
+    for section in patches.chunk_by(|(_, one), (_, next)| one == next) {
+        text.extend([HEADING, " ", &cli::name(&section[0].1), "\n"]);
+        text.extend(section.iter().flat_map(|(name, _)| [name, "\n"]));
+    }
+    text
 }
 
 /// The (file name, flavor) pairs of a series file; the error is a line number and its cause.
@@ -80,7 +96,7 @@ fn entries(text: &str) -> std::result::Result<Vec<(String, Flavor)>, (usize, Str
     for (index, line) in text.lines().enumerate() {
         let at = |cause: String| (index + 1, cause);
         let line = line.trim();
-        if let Some(name) = line.strip_prefix("# flavor:") {
+        if let Some(name) = line.strip_prefix(HEADING) {
             let flavor = Flavor::from_str(name.trim(), false).map_err(at)?;
             if flavor == Flavor::Stock || section.is_some_and(|above| flavor <= above) {
                 return Err(at(format!(
@@ -115,6 +131,14 @@ mod tests {
             found,
             [("0001-a.patch".to_owned(), Flavor::Hints), ("0002-b.patch".to_owned(), Flavor::Fastnet)]
         );
+    }
+
+    #[test]
+    fn what_is_written_is_read_the_same() {
+        let listed = [("0001-a.patch", Flavor::Hints), ("0002-b.patch", Flavor::Fastnet)];
+        let text = text("# why\n\n", &listed);
+        assert_eq!(text, "# why\n\n# flavor: hints\n0001-a.patch\n# flavor: fastnet\n0002-b.patch\n");
+        assert_eq!(entries(&text).unwrap(), listed.map(|(name, flavor)| (name.to_owned(), flavor)));
     }
 
     #[test]

@@ -4,4 +4,5 @@ pub mod build_kernel;
 pub mod ci;
 pub mod doctor;
 pub mod fetch;
+pub mod patch;
 pub mod test_in_vm;

@@ -20,7 +20,7 @@ use super::{Tree, http, upload_pack};
 
 /// The tree of the commit.
 pub fn tree(workspace: &Workspace, git: &Git, reach: Reach) -> Result<Tree> {
-    let identity = digest::sha256(git.commit.as_str());
+    let identity = identity(git);
     let what = format!("fetching {} of {}", git.tag, git.url);
     let dir = cache::tree(workspace, &identity, &what, |workshop| {
         let (repository, tag) = if git.url.starts_with("http://") || git.url.starts_with("https://") {
@@ -31,6 +31,15 @@ pub fn tree(workspace: &Workspace, git: &Git, reach: Reach) -> Result<Tree> {
         check_out(&repository, tag, git, workshop)
     })?;
     Ok(Tree { dir, identity })
+}
+
+/// Whether the cache has the tree of the commit.
+pub fn is_cached(workspace: &Workspace, git: &Git) -> bool {
+    cache::has(workspace, &identity(git))
+}
+
+fn identity(git: &Git) -> String {
+    digest::sha256(git.commit.as_str())
 }
 
 /// A repository on this machine, and the tag's id there.

@@ -10,6 +10,7 @@ mod part;
 mod path;
 mod reach;
 mod room;
+mod security;
 mod tarball;
 mod unpack;
 mod upload_pack;
@@ -59,6 +60,18 @@ pub fn obtain(workspace: &Workspace, args: &KernelArgs) -> Result<SourceTree> {
         (None, Some(name)) => from_catalog(workspace, &catalog, name, Reach::Insist),
         (None, None) => preferred(workspace, &catalog),
     }
+}
+
+/// The tree of a kernel in the catalog, if it is on this machine already.
+pub fn at_hand(workspace: &Workspace, name: &str) -> Result<Option<SourceTree>> {
+    let catalog = Catalog::load(workspace)?;
+    let here = match &catalog.kernel(name)?.source {
+        Source::Tarball(tarball) => cache::has(workspace, tarball.sha256.as_str()),
+        Source::Apt { package } => apt::is_cached(workspace, package),
+        Source::Git(git) => git::is_cached(workspace, git),
+        Source::Path(path) => workspace.root.join(path).exists(),
+    };
+    here.then(|| from_catalog(workspace, &catalog, name, Reach::Insist)).transpose()
 }
 
 /// The first of the preferred kernels that the network reaches.
