@@ -12,7 +12,9 @@ pub mod memory;
 pub mod messages;
 pub mod net;
 pub mod process;
+pub mod raw;
 mod receive;
+pub mod witness;
 
 use std::ffi::c_long;
 use std::io;
