@@ -1,7 +1,7 @@
 //! Every verdict, seen: guests with a fault on purpose, and an emulator that is one.
 //!
 //! The guests need a kernel: `FASTNET_BZIMAGE`, else any `vm` kernel built in `target/kernel`.
-#![expect(clippy::disallowed_methods, reason = "a test of the program runs the program")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test of the program runs the program")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
