@@ -21,7 +21,7 @@ fn fetch_into(room: &str, archive: &[u8]) -> Option<Outcome> {
         \"$XTASK\" fetch --kernel 6.11
         echo \"code $?\"
         find . -type f ! -name '*.lock' -printf 'kept %p\\n'
-        mount -o remount,size=64m \"$FASTNET_CACHE\" && \"$XTASK\" fetch --kernel 6.11";
+        mount -t tmpfs -o remount,size=64m none \"$FASTNET_CACHE\" && \"$XTASK\" fetch --kernel 6.11";
     let mut command = world.program("unshare");
     command.args(unshare).args(["sh", "-c", script]);
     command.env("ROOM", room).env("XTASK", env!("CARGO_BIN_EXE_xtask"));
