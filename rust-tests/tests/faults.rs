@@ -1,5 +1,6 @@
 //! Faults on purpose, one for every verdict. All are ignored: the host's `xtask/tests/verdicts.rs` boots a guest
 //! for each, and checks that it is recognised.
+#![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -85,7 +86,7 @@ fn kills_the_runner() {
 #[test]
 #[ignore = "a fault on purpose"]
 fn output_flood() {
-    let block = [b'x'; 1_000_000];
+    let block = vec![b'x'; 1_000_000];
     for _ in 0..100 {
         std::io::stdout().write_all(&block).unwrap();
     }

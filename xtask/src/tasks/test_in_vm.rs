@@ -58,13 +58,11 @@ fn kernel(workspace: &Workspace, arguments: &TestArgs) -> Result<(PathBuf, PathB
         needed.push(Purpose::Shell);
     }
     host::require(&needed, arguments.kernel.yes)?;
-    match &arguments.bzimage {
-        Some(image) => Ok((image.clone(), "vmlinux".into())),
-        None => {
-            let manifest = kernel::build_kernel(workspace, &arguments.kernel)?.manifest;
-            Ok((manifest.bzimage.path, manifest.vmlinux.path))
-        }
+    if let Some(image) = &arguments.bzimage {
+        return Ok((image.clone(), "vmlinux".into()));
     }
+    let manifest = kernel::build_kernel(workspace, &arguments.kernel)?.manifest;
+    Ok((manifest.bzimage.path, manifest.vmlinux.path))
 }
 
 fn line(case: &Case) -> String {

@@ -90,7 +90,7 @@ fn start(executable: &Path, name: &str) -> Result<(u32, Receiver<Event>)> {
     command
         .args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads", "1"])
         .env_clear()
-        .envs([("PATH", "/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp"), ("RUST_BACKTRACE", "1")])
+        .envs([("PATH", "/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp")])
         .process_group(0)
         .stdin(std::process::Stdio::null())
         .stdout(writer.try_clone().context("sharing the pipe")?)
