@@ -20,8 +20,50 @@ pub struct Cli {
 /// One subcommand a file in `tasks/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show what the host lacks, each with the package that brings it.
+    Doctor {
+        /// Install what is missing, as root or by sudo.
+        #[arg(long, visible_alias = "yes")]
+        install: bool,
+    },
+    /// Bring a kernel's source here, verified, and print where its tree is.
+    ///
+    /// configs/kernels.toml names the kernels, where each comes from and what it must be. Without --kernel its
+    /// preferred ones are tried in order; where the network does not reach one, the next is taken and a line
+    /// says so. Trees are kept in ~/.cache/fastnet, or in `FASTNET_CACHE`. A download that was cut off goes on
+    /// where it ended.
+    #[command(after_long_help = "Examples:\n  \
+        cargo xtask fetch                     the first preferred kernel within reach\n  \
+        cargo xtask fetch --kernel 6.11       that one, or an error\n  \
+        cargo xtask fetch --source ~/linux    a tree of yours, used in place and never modified")]
+    Fetch {
+        #[command(flatten)]
+        kernel: KernelArgs,
+    },
+    /// Patch, configure, build and package a kernel, and print where its manifest is.
+    #[command(after_help = BUILD_KERNEL)]
+    BuildKernel {
+        #[command(flatten)]
+        kernel: KernelArgs,
+
+        /// Package it too; left out by default, as it takes a minute more.
+        #[arg(long, value_name = "deb,rpm|none", value_parser = formats, default_value = "none")]
+        package: Formats,
+    },
+    /// Look at the patch series, check that it applies, and edit it as git commits.
+    #[command(after_help = PATCH)]
+    Patch {
+        #[command(subcommand)]
+        action: PatchAction,
+    },
     /// Boot the kernel in a guest and run the tests there.
     TestInVm(TestArgs),
+    /// Run all that CI runs, in the same order; the last line counts the tests.
+    Ci {
+        /// Install what the host lacks without asking.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// What to run in the guest, and in which guest.
@@ -85,6 +127,77 @@ pub enum AccelChoice {
     Tcg,
 }
 
+const BUILD_KERNEL: &str = "\
+The last line printed, alone on stdout, is the path of the build's manifest.json: what was built, of what, and
+where bzImage, vmlinux and the packages are. Nothing is made twice: with nothing changed this takes a second, and
+a changed patch recompiles only what it touches. All is kept in target/kernel/<kernel>-<flavor>/.
+
+Examples:
+  cargo xtask build-kernel                                   the preferred kernel, all patches, for a guest
+  cargo xtask build-kernel --kernel 6.12 --flavor stock      without a patch
+  cargo xtask build-kernel --source ~/linux --config debug   your tree, with KASAN, UBSAN and lockdep
+  cargo xtask build-kernel --config distro --package deb,rpm a kernel to install";
+
+const PATCH: &str = "\
+A kernel's patches are mails in linux-patches/<kernel>/, listed in the file `series` there, one a line. The line
+`# flavor: NAME` opens the section of patches that flavor adds to those above it.
+
+To edit them:
+  cargo xtask patch export /tmp/linux --kernel 6.12   one commit a patch, above the tag `pristine`
+  git -C /tmp/linux rebase -i pristine                reword, split, fix up, add
+  cargo xtask patch refresh /tmp/linux                commits -> mails; those unchanged stay byte for byte
+  cargo xtask patch check                             every prefix of the series applies";
+
+/// What to do with the series.
+#[derive(Debug, Subcommand)]
+pub enum PatchAction {
+    /// Apply each kernel's patches in memory, one by one; an error names patch, file and hunk.
+    ///
+    /// Without --kernel or --source, every kernel whose source is on this machine is checked.
+    Check(PatchArgs),
+    /// List the patches: number, flavor, files and lines changed, subject.
+    List {
+        /// Only this kernel's, of those in configs/kernels.toml.
+        #[arg(long, value_name = "NAME")]
+        kernel: Option<String>,
+    },
+    /// Make a git repository of a kernel with one commit a patch.
+    Export {
+        /// A new or empty folder.
+        dir: PathBuf,
+        #[command(flatten)]
+        args: PatchArgs,
+    },
+    /// Write the commits of an exported repository back as patches.
+    Refresh {
+        /// The repository that `patch export` made.
+        dir: PathBuf,
+    },
+}
+
+/// Which kernel's source patches are applied to.
+#[derive(Args, Clone, Debug)]
+pub struct PatchArgs {
+    /// A kernel named in configs/kernels.toml.
+    #[arg(long, value_name = "NAME")]
+    pub kernel: Option<String>,
+
+    /// This directory or tarball in place of the kernel's own source; never modified.
+    #[arg(long, value_name = "DIR|TARBALL")]
+    pub source: Option<PathBuf>,
+
+    /// Install what the host lacks without asking.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl From<&PatchArgs> for KernelArgs {
+    fn from(args: &PatchArgs) -> Self {
+        let PatchArgs { kernel, source, yes } = args.clone();
+        Self { kernel, source, flavor: Flavor::Fastnet, config: Config::Vm, yes }
+    }
+}
+
 /// Which kernel, shared by every command that builds one.
 #[derive(Args, Clone, Debug)]
 pub struct KernelArgs {
@@ -131,4 +244,27 @@ pub enum Config {
     Hints,
     /// A kernel to install: the architecture's defaults and what servers need.
     Distro,
+}
+
+/// A value as the command line spells it.
+pub fn name(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// A kind of package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Debian's: image, headers and linux-libc-dev.
+    Deb,
+    /// Fedora's: kernel, kernel-devel and kernel-headers.
+    Rpm,
+}
+
+/// The value of `--package`.
+#[derive(Clone, Debug)]
+pub struct Formats(pub Vec<Format>);
+
+fn formats(text: &str) -> Result<Formats, String> {
+    let names = text.split(',').filter(|_| text != "none");
+    names.map(|name| Format::from_str(name, false)).collect::<Result<_, _>>().map(Formats)
 }

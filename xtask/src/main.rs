@@ -1,9 +1,14 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
 mod cli;
+mod digest;
 mod exit;
 mod guest;
+mod host;
+mod kernel;
+mod lock;
 mod process;
+mod progress;
 mod tasks;
 mod workspace;
 
@@ -25,7 +30,15 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
+    let workspace = workspace::Workspace::locate()?;
     match cli.command {
-        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&arguments),
+        cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
+        cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
+        cli::Command::Patch { action } => tasks::patch::run(&workspace, &action),
+        cli::Command::BuildKernel { kernel, package } => {
+            tasks::build_kernel::run(&workspace, &kernel, &package.0)
+        }
+        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
+        cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

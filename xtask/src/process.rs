@@ -78,8 +78,7 @@ impl Child {
         stdout: PipeWriter,
         stderr: File,
     ) -> Result<Self> {
-        let guarded = ["--pdeathsig", "KILL", "--", program].map(OsString::from);
-        duct::cmd("setpriv", guarded.iter().chain(arguments))
+        duct::cmd("setpriv", guarded("KILL", program, arguments))
             .stdin_file(stdin)
             .stdout_file(stdout)
             .stderr_file(stderr)
@@ -111,9 +110,16 @@ impl Drop for Child {
     }
 }
 
-/// Runs `program` on our own terminal until it ends.
+/// Runs `program` on our own terminal until it ends, or we do: then by a signal that lets it restore the terminal.
 pub fn foreground(program: &str, arguments: &[OsString]) -> Result<ExitStatus> {
-    Command::new(program).args(arguments).status().map_err(|cause| not_started(program, &cause))
+    let arguments = guarded("TERM", program, arguments);
+    Command::new("setpriv").args(arguments).status().map_err(|cause| not_started(program, &cause))
+}
+
+/// What to tell setpriv, so that `program` gets `signal` when the thread that started it is gone.
+fn guarded(signal: &str, program: &str, arguments: &[OsString]) -> Vec<OsString> {
+    let guard = ["--pdeathsig", signal, "--", program].map(OsString::from);
+    guard.iter().chain(arguments).cloned().collect()
 }
 
 fn not_started(line: &str, cause: &std::io::Error) -> anyhow::Error {

@@ -2,6 +2,7 @@
 //!
 //! The guests need a kernel: `FASTNET_BZIMAGE`, else any `vm` kernel built in `target/kernel`.
 #![expect(clippy::disallowed_methods, reason = "a test of the program runs the program")]
+#![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -282,7 +283,7 @@ fn kvm_that_hangs_is_not_trusted() {
     assert!(first >= Duration::from_secs(4), "the probe was not tried: {first:?}");
     // The probe, and cargo's look at the guest's executables.
     assert!(first < Duration::from_secs(8), "{first:?}");
-    assert!(second < first - Duration::from_secs(2), "the answer was not remembered: {second:?}");
+    assert!(second + Duration::from_secs(2) < first, "the answer was not remembered: {second:?}");
     let mut insist = with_fake_qemu(folder.path(), hangs, "--accel kvm");
     assert_eq!(insist.stdout(Stdio::null()).status().unwrap().code(), Some(3));
 }

@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 
 use super::qemu::{self, Machine, Running};
 use crate::cli::AccelChoice;
+use crate::digest::atomic_write;
 use crate::exit::{self, Exit};
 use crate::process;
 use crate::workspace::Workspace;
@@ -70,8 +71,8 @@ fn remembered(workspace: &Workspace, probe: impl FnOnce() -> Result<Proof>) -> R
     let proof = probe()?;
     let answer = proof.as_ref().err().map_or("works", String::as_str);
     fs::create_dir_all(&workspace.cache)
-        .and_then(|()| fs::write(&file, format!("{key}\n{answer}")))
-        .with_context(|| format!("writing {}", file.display()))?;
+        .with_context(|| format!("creating {}", workspace.cache.display()))?;
+    atomic_write(&file, format!("{key}\n{answer}"))?;
     Ok(proof)
 }
 
@@ -117,7 +118,7 @@ mod tests {
     fn an_answer_is_asked_for_once() {
         let cache = tempfile::tempdir().unwrap();
         let workspace = workspace(cache.path());
-        for answer in [Err("it hangs".to_owned()), Ok(())] {
+        for answer in [Ok(()), Err("it hangs".to_owned())] {
             let first = remembered(&workspace, || Ok(answer.clone())).unwrap();
             let second = remembered(&workspace, || panic!("asked twice")).unwrap();
             assert_eq!((&first, &second), (&answer, &answer));

@@ -221,8 +221,10 @@ fn a_runner_gone_mad() {
         let (cases, _) = told(&format!("{a} k {line}"), &exited());
         assert_eq!(cases, named(&[("a", Pass), ("after a", Infra)]), "{line}");
     }
-    let renamed = "k 1..1\n k # start a\n c fastnet: start a\n k ok 1 b";
-    assert_eq!(told(renamed, &exited()).0, named(&[("a", Infra)]));
+    for line in ["ok 1 b", "ok 2 a", "ok 0 a"] {
+        let script = format!("k 1..2\n k # start a\n c fastnet: start a\n k {line}");
+        assert_eq!(told(&script, &exited()).0, named(&[("a", Infra)]), "{line}");
+    }
 }
 
 /// A flooded log loses marks: the next mark that arrives tells that the console is past the test.
@@ -235,12 +237,10 @@ fn lost_marks_hold_nothing_up() {
         k # start b
         k ok 2 b
         k # start c
-        c fastnet: start c
-        c fastnet: end c
-        k ok 3 c";
+        c fastnet: start c";
     let mut judge = feed(script);
     let names: Vec<_> = judge.finished().into_iter().map(|case| case.name).collect();
-    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(names, ["a", "b"]);
 }
 
 #[test]

@@ -69,8 +69,7 @@ impl Machine<'_> {
     }
 
     fn arguments(&self) -> Vec<OsString> {
-        let mut arguments =
-            words("-nodefaults -no-user-config -display none -no-reboot -device virtio-rng-pci");
+        let mut arguments = words("-nodefaults -no-user-config -display none -no-reboot");
         arguments.extend(words(match self.accel {
             Accel::Kvm => "-machine q35,accel=kvm -cpu host",
             // A named model, so that a guest is the same on every host. SMAP and SMEP catch a kernel that touches

@@ -1,9 +1,10 @@
 //! Guests: what is built for them, where their logs go, and several of them at once.
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -78,9 +79,10 @@ impl<'a> Guests<'a> {
                     scope.spawn(move || self.shard(shard, (sender, &events), on_case))
                 })
                 .collect();
-            let outcomes = guests.into_iter().map(|guest| guest.join().expect("a guest's thread")).collect();
+            let ended: Vec<_> = guests.into_iter().map(ScopedJoinHandle::join).collect();
+            // Before anything can unwind: the scope waits for the thread that this ends.
             closer.close();
-            outcomes
+            ended.into_iter().map(|guest| guest.unwrap_or_else(|panic| resume_unwind(panic))).collect()
         });
         let mut whole = Outcome::default();
         for outcome in outcomes {
@@ -103,23 +105,29 @@ impl<'a> Guests<'a> {
         events: (mpsc::SyncSender<Event>, &mpsc::Receiver<Event>),
         on_case: &dyn Fn(&Case),
     ) -> Result<Outcome> {
-        let TestArgs { jobs, deadline, ignored, filter, silence, gdb, .. } = self.options;
+        let TestArgs { jobs, ignored, filter, .. } = self.options;
         let folder = self.folder.join(format!("guest-{shard}"));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        let limits = self.limits();
+        let deadline = limits.test.as_secs();
         let filter = filter.as_ref().map_or(String::new(), |filter| format!(" --filter {filter}"));
         let ignored = if *ignored { " --ignored" } else { "" };
         let init = format!("tests --deadline {deadline} --shard {shard}/{jobs}{filter}{ignored}");
-        let slow = if self.options.kernel.config == Config::Debug { 4 } else { 1 };
-        let mut limits = Limits {
-            boot: Duration::from_secs(3 * silence * slow),
-            silence: Duration::from_secs(silence * slow),
-            test: Duration::from_secs(*deadline),
-        };
-        if *gdb {
-            let day = Duration::from_hours(24);
-            limits = Limits { boot: day, silence: day, test: day };
-        }
         session::run(&self.machine(init), limits, &folder, events, on_case)
+    }
+
+    fn limits(&self) -> Limits {
+        if self.options.gdb {
+            let day = Duration::from_hours(24);
+            return Limits { boot: day, silence: day, test: day };
+        }
+        // With the kernel's own checkers on, everything takes several times as long.
+        let slow = if self.options.kernel.config == Config::Debug { 4 } else { 1 };
+        Limits {
+            boot: Duration::from_secs(3 * self.options.silence * slow),
+            silence: Duration::from_secs(self.options.silence * slow),
+            test: Duration::from_secs(self.options.deadline * slow),
+        }
     }
 
     fn machine(&self, init: String) -> Machine<'_> {

@@ -14,7 +14,7 @@ use super::console::{BoundedLog, Lines};
 use super::judge::{End, Judge};
 use super::qemu::{Machine, Running};
 use super::verdict::Case;
-use crate::exit::{self, Exit};
+use crate::exit::{self, Classify, Exit};
 
 /// How much of each end of a log is kept.
 const LOG_HALF: usize = 4 << 20;
@@ -71,7 +71,7 @@ pub fn run(
 ) -> Result<Outcome> {
     let create = |name: &str| {
         let path = folder.join(name);
-        File::create(&path).with_context(|| format!("creating {}", path.display()))
+        File::create(&path).exit(Exit::Host, || format!("creating {}", path.display()))
     };
     let (console_log, ktap_log) = (create("console.log")?, create("ktap.log")?);
     let mut watch = Watch::new(limits);
@@ -192,14 +192,14 @@ fn copy(mut stream: impl Read, log: File, mut on_line: impl FnMut(String)) -> Re
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let length = stream.read(&mut buffer).context("reading from the guest")?;
-        log.add(&buffer[..length]).context("writing the guest's log")?;
+        log.add(&buffer[..length]).exit(Exit::Host, || "writing the guest's log".to_owned())?;
         lines.add(&buffer[..length], &mut on_line);
         if length == 0 {
             let rest = lines.take();
             if !rest.is_empty() {
                 on_line(rest);
             }
-            return log.finish().context("writing the guest's log").map(drop);
+            return log.finish().exit(Exit::Host, || "writing the guest's log".to_owned()).map(drop);
         }
     }
 }

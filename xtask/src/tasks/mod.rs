@@ -1,3 +1,8 @@
-//! One file a subcommand; nothing else prints.
+//! The subcommands, one file each. Nothing else prints a result.
 
+pub mod build_kernel;
+pub mod ci;
+pub mod doctor;
+pub mod fetch;
+pub mod patch;
 pub mod test_in_vm;

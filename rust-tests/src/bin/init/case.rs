@@ -90,7 +90,7 @@ fn start(executable: &Path, name: &str) -> Result<(u32, Receiver<Event>)> {
     command
         .args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads", "1"])
         .env_clear()
-        .envs([("PATH", "/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp"), ("RUST_BACKTRACE", "1")])
+        .envs([("PATH", "/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp")])
         .process_group(0)
         .stdin(std::process::Stdio::null())
         .stdout(writer.try_clone().context("sharing the pipe")?)
@@ -128,8 +128,9 @@ fn judge(status: ExitStatus, output: &str) -> Ended {
         (Some(0), _) if output.contains("test result: ok. 1 passed;") => Ended::Pass,
         (Some(0), _) => Ended::Fail("exit 0 before the test was over".to_owned()),
         (Some(SKIP), _) => {
-            let why = output.lines().rev().find_map(|line| line.trim().strip_prefix(SKIP_PREFIX));
-            Ended::Skip(why.unwrap_or("no reason given").to_owned())
+            // libtest may have begun the line.
+            let why = output.lines().rev().find_map(|line| line.split_once(SKIP_PREFIX));
+            Ended::Skip(why.map_or("no reason given", |(_, why)| why.trim()).to_owned())
         }
         (Some(code), _) => Ended::Fail(format!("exit {code}")),
         (None, signal) => Ended::Fail(format!("signal {}", signal.unwrap_or_default())),
@@ -201,6 +202,9 @@ mod tests {
 
     #[test]
     fn a_skip_gives_its_reason() {
-        assert_eq!(judge(exit(4), "SKIP: early\nSKIP: no call 600\n"), Ended::Skip("no call 600".into()));
+        assert_eq!(
+            judge(exit(4), "SKIP: early\ntest a ... SKIP: no call 600\n"),
+            Ended::Skip("no call 600".into())
+        );
     }
 }

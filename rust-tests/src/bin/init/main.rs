@@ -36,7 +36,10 @@ fn main() -> ExitCode {
 fn serve(arguments: &[String]) -> Result<()> {
     mount::all()?;
     system::raise_limits().context("raising the limit of open files")?;
-    match arguments.split_first().map(|(mode, rest)| (mode.as_str(), rest)) {
+    // The kernel puts its own words that it does not know in front: `nokaslr`, where it was built without.
+    let ours = arguments.iter().position(|word| ["tests", "shell", "probe"].contains(&word.as_str()));
+    let ours = ours.map_or(&[][..], |first| &arguments[first..]);
+    match ours.split_first().map(|(mode, rest)| (mode.as_str(), rest)) {
         Some(("tests", rest)) => supervise(rest),
         Some(("shell", _)) => shell(),
         Some(("probe", _)) => system::kmsg("fastnet: probe"),

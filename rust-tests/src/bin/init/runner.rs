@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -70,39 +70,57 @@ impl Test {
     }
 }
 
+/// The tests of every executable: those marked `#[ignore]`, or those not.
 fn list(ignored: bool) -> Result<Vec<Test>> {
     let mut executables = fs::read_dir(TESTS)
         .with_context(|| format!("reading {TESTS}"))?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>>>()?;
     executables.sort();
+    // All are asked before the first answers: under TCG starting a process is what takes time, and CPUs are idle.
+    let asked = executables
+        .iter()
+        .map(|executable| {
+            Ok((executable, Listing::ask(executable, &[])?, Listing::ask(executable, &["--ignored"])?))
+        })
+        .collect::<Result<Vec<_>>>()?;
     let mut tests = Vec::new();
-    for executable in executables {
-        let paths = paths(&executable, true)?;
-        let chosen = if ignored {
-            paths
-        } else {
-            let all = self::paths(&executable, false)?;
-            all.into_iter().filter(|path| !paths.contains(path)).collect()
-        };
-        tests.extend(chosen.into_iter().map(|path| Test { executable: executable.clone(), path }));
+    for (executable, all, ignored_alone) in asked {
+        // libtest lists ignored tests among the others.
+        let (mut paths, ignored_paths) = (all.paths()?, ignored_alone.paths()?);
+        paths.retain(|path| ignored_paths.contains(path) == ignored);
+        tests.extend(paths.into_iter().map(|path| Test { executable: executable.clone(), path }));
     }
     Ok(tests)
 }
 
-/// libtest lists ignored tests among the others; alone with `--ignored`.
-fn paths(executable: &Path, ignored: bool) -> Result<Vec<String>> {
-    let shown = executable.display();
-    let output = Command::new(executable)
-        .args(["--list", "--format", "terse"])
-        .args(ignored.then_some("--ignored"))
-        .output()
-        .with_context(|| format!("starting {shown}"))?;
-    if !output.status.success() {
-        bail!("{shown} --list ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+/// An executable that was asked for its tests.
+struct Listing {
+    child: Child,
+    of: String,
+}
+
+impl Listing {
+    fn ask(executable: &Path, arguments: &[&str]) -> Result<Self> {
+        let of = executable.display().to_string();
+        let child = Command::new(executable)
+            .args(["--list", "--format", "terse"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {of}"))?;
+        Ok(Self { child, of })
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+
+    fn paths(self) -> Result<Vec<String>> {
+        let output =
+            self.child.wait_with_output().with_context(|| format!("listing the tests of {}", self.of))?;
+        if !output.status.success() {
+            bail!("{} --list ended with {}", self.of, output.status);
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+    }
 }
 
 fn select(tests: Vec<Test>, options: &Options) -> Vec<Test> {

@@ -1,0 +1,149 @@
+//! The kernel's own make, in a settled environment, with a quiet screen and everything it says in a file.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::{env, thread};
+
+use anyhow::{Context, Result};
+use xshell::cmd;
+
+use super::diagnostics;
+use crate::exit::{Exit, error};
+use crate::process;
+use crate::progress::{Progress, Unit};
+
+/// What tools need from our environment. All else (ARCH, KCFLAGS, LOCALVERSION, MAKEFLAGS, ...) would
+/// change what is built without a trace in the manifest.
+const KEPT: [&str; 6] = ["PATH", "HOME", "USER", "TMPDIR", "TERM", "XDG_CACHE_HOME"];
+
+/// Settled so that equal inputs give equal bytes.
+const SETTLED: [(&str, &str); 8] = [
+    // Not LC_ALL, which kbuild unsets for what it starts.
+    ("LANG", "C.UTF-8"),
+    ("TZ", "UTC"),
+    ("KBUILD_BUILD_USER", "fastnet"),
+    ("KBUILD_BUILD_HOST", "localhost"),
+    ("KBUILD_BUILD_VERSION", "1"),
+    ("KBUILD_BUILD_TIMESTAMP", "Thu Jan  1 00:00:00 UTC 1970"),
+    // The objtree's path stays out of ccache's keys: paths in the objects are relative.
+    ("CCACHE_NOHASHDIR", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+];
+
+/// make for one objtree.
+pub struct Make<'a> {
+    /// The patched tree.
+    pub tree: &'a Path,
+    /// The objtree, a direct subfolder of it.
+    pub objtree: &'a Path,
+    /// The compiler as make is told it: `ccache gcc` where there is ccache.
+    pub compiler: String,
+    log: PathBuf,
+    output: File,
+}
+
+impl<'a> Make<'a> {
+    /// Prepares to run make in `objtree`, and starts its log anew.
+    pub fn new(tree: &'a Path, objtree: &'a Path) -> Result<Self> {
+        let log = objtree.join("build.log");
+        let context = || format!("cannot write {}", log.display());
+        fs::create_dir_all(objtree).with_context(context)?;
+        let output = File::create(&log).with_context(context)?;
+        Ok(Self { tree, objtree, compiler: compiler()?, log, output })
+    }
+
+    /// Runs make for `targets`, showing `what` and how many steps of `total` are done; returns how many
+    /// there were. `variables` are put in its environment.
+    ///
+    /// The error holds the compiler's own lines and names the log.
+    pub fn run(
+        &mut self,
+        what: &str,
+        total: Option<u64>,
+        targets: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<u64> {
+        let shell = process::shell(self.tree)?;
+        let jobs = thread::available_parallelism().map_or(1, usize::from).to_string();
+        let cc = &self.compiler;
+        let objtree = self.objtree;
+        let command = cmd!(
+            shell,
+            "make --no-print-directory --output-sync=target -j{jobs} O={objtree} CC={cc} HOSTCC={cc} {targets...}"
+        )
+        .env_clear()
+        .envs(environment())
+        .env("GIT_CEILING_DIRECTORIES", self.tree.parent().unwrap_or(self.tree))
+        .envs(variables.iter().copied());
+
+        let progress = Progress::start(what, Unit::Steps, total);
+        let (mut steps, mut lines) = (0, Vec::new());
+        let status = process::stream(command, |line| {
+            writeln!(self.output, "{line}")
+                .with_context(|| format!("cannot write {}", self.log.display()))?;
+            if is_step(line) {
+                steps += 1;
+                progress.set(steps);
+            } else {
+                lines.push(line.to_owned());
+            }
+            Ok(())
+        })?;
+        drop(progress);
+        if status.success() {
+            return Ok(steps);
+        }
+        let said = diagnostics::extract(&lines);
+        let message = format!("{what} failed; the whole log is {}\n{said}", self.log.display());
+        Err(error(Exit::Kernel, message))
+    }
+}
+
+/// How make is told the compiler.
+fn compiler() -> Result<String> {
+    let shell = process::shell(".")?;
+    let ccache = process::read(cmd!(shell, "ccache --version")).is_ok();
+    Ok(if ccache { "ccache gcc" } else { "gcc" }.to_owned())
+}
+
+/// What else than its inputs decides what comes out of a build.
+pub fn settings() -> Result<String> {
+    Ok(format!("{} {SETTLED:?}", compiler()?))
+}
+
+/// The first line of what the compiler says of its version.
+pub fn compiler_version() -> Result<String> {
+    let shell = process::shell(".")?;
+    let said = process::read(cmd!(shell, "gcc --version"))?;
+    Ok(said.lines().next().unwrap_or_default().to_owned())
+}
+
+fn environment() -> impl Iterator<Item = (OsString, OsString)> {
+    let kept = |name: &OsString| name.to_str().is_some_and(|n| KEPT.contains(&n) || n.starts_with("CCACHE_"));
+    let settled = SETTLED.iter().map(|&(name, value)| (name.into(), value.into()));
+    env::vars_os().filter(move |(name, _)| kept(name)).chain(settled)
+}
+
+/// Whether a line is kbuild's for one step, as `  CC      net/ipv4/udp.o`.
+fn is_step(line: &str) -> bool {
+    let Some(word) = line.strip_prefix("  ").and_then(|line| line.split(' ').next()) else { return false };
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_told_from_what_tools_say() {
+        assert!(is_step("  CC      net/ipv4/udp.o"));
+        assert!(is_step("  LD [M]  drivers/misc/lkdtm/lkdtm.ko"));
+        assert!(is_step("  HOSTCC  scripts/kallsyms"));
+        assert!(!is_step("  123 |         return x;"));
+        assert!(!is_step("net/ipv4/udp.c:1:2: error: no"));
+        assert!(!is_step("      |         ^"));
+    }
+}

@@ -1,0 +1,177 @@
+//! Packages, by the kernel's own bindeb-pkg and binrpm-pkg.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use xshell::cmd;
+
+use super::build::{Job, KernelBuild};
+use super::layout;
+use super::make::Make;
+use super::manifest::{Artifact, Manifest};
+use super::patch::PatchedTree;
+use crate::cli::{self, Format};
+use crate::digest;
+use crate::exit::{Exit, error};
+use crate::process;
+
+/// Packages a build in every format asked for, but for those that were made from the same already.
+///
+/// The packages are moved to `<tree>/packages-<config>/`, with their SHA256SUMS, and into the manifest.
+pub fn package(tree: &PatchedTree, mut build: KernelBuild, formats: &[Format]) -> Result<KernelBuild> {
+    let has = |manifest: &Manifest, format: Format| {
+        manifest.packages.iter().any(|package| is(&package.path, format))
+    };
+    let missing: Vec<Format> =
+        formats.iter().copied().filter(|&format| !has(&build.manifest, format)).collect();
+    if missing.is_empty() {
+        return Ok(build);
+    }
+    let folder = layout::packages(&tree.dir, &build.manifest.config);
+    if build.manifest.packages.is_empty() && folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+
+    let job = Job::start(&build.dir)?;
+    let mut make = Make::new(&tree.dir, &build.dir)?;
+    for format in missing {
+        build.manifest.packages.extend(make_one(&mut make, format, &build.manifest.release, &folder)?);
+    }
+    let image = Artifact::of(build.manifest.bzimage.path.clone())?;
+    ensure!(image == build.manifest.bzimage, "packaging made another {}", image.path.display());
+    job.done()?;
+
+    build.manifest.packages.sort_by(|a, b| a.path.cmp(&b.path));
+    let sums = build.manifest.packages.iter().fold(String::new(), |mut sums, package| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(sums, "{}  {}", package.sha256, name(&package.path));
+        sums
+    });
+    digest::atomic_write(&folder.join("SHA256SUMS"), sums)?;
+    verify(&build)?;
+    build.manifest.write(&build.dir)?;
+    Ok(build)
+}
+
+/// Makes the packages of one format and moves them to `folder`.
+fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -> Result<Vec<Artifact>> {
+    // Where the kernel's makefiles leave them, and what they work in.
+    let (target, left, work) = match format {
+        Format::Deb => ("bindeb-pkg", make.tree.to_path_buf(), "debian"),
+        Format::Rpm => ("binrpm-pkg", make.objtree.join("rpmbuild/RPMS/x86_64"), "rpmbuild"),
+    };
+    let work = make.objtree.join(work);
+    let clear = || if work.exists() { fs::remove_dir_all(&work) } else { Ok(()) };
+    clear().with_context(|| format!("clearing {}", work.display()))?;
+    for leftover in found(&left, |path| is(path, format))? {
+        fs::remove_file(leftover)?;
+    }
+
+    // The revision at its end becomes KBUILD_BUILD_VERSION: another than the build's would link it anew.
+    let version = format!("{release}-1");
+    make.run(
+        &format!("packaging {}", cli::name(&format)),
+        None,
+        &[target],
+        &[("KDEB_PKGVERSION", &version)],
+    )?;
+
+    let mut packages = Vec::new();
+    for package in found(&left, |path| is(path, format))? {
+        let kept = folder.join(name(&package));
+        fs::rename(&package, &kept)
+            .with_context(|| format!("moving {} to {}", package.display(), kept.display()))?;
+        packages.push(Artifact::of(kept)?);
+    }
+    for note in
+        found(&left, |path| path.extension().is_some_and(|kind| kind == "changes" || kind == "buildinfo"))?
+    {
+        fs::remove_file(note)?;
+    }
+    clear().with_context(|| format!("clearing {}", work.display()))?;
+    ensure!(!packages.is_empty(), "{target} ended well, but left no package in {}", left.display());
+    Ok(packages)
+}
+
+/// Checks that every package of a build holds what its name promises.
+pub fn verify(build: &KernelBuild) -> Result<()> {
+    let release = &build.manifest.release;
+    for package in &build.manifest.packages {
+        let path = &package.path;
+        let shell = process::shell(&build.dir)?;
+        let (list, wanted) = if is(path, Format::Deb) {
+            (process::read(cmd!(shell, "dpkg-deb --contents {path}"))?, in_deb(&name(path), release))
+        } else {
+            (process::read(cmd!(shell, "rpm -qpl {path}"))?, in_rpm(&name(path), release))
+        };
+        ensure!(!wanted.is_empty(), "{} is no package that was asked for", path.display());
+        for file in wanted {
+            if !list.lines().any(|line| line.contains(&file)) {
+                return Err(error(Exit::Kernel, format!("{} holds no {file}", path.display())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a .deb must hold, by its name.
+fn in_deb(name: &str, release: &str) -> Vec<String> {
+    if name.starts_with(&format!("linux-image-{release}_")) {
+        vec![
+            format!("/boot/vmlinuz-{release}"),
+            format!("/boot/config-{release}"),
+            format!("/lib/modules/{release}/"),
+        ]
+    } else if name.starts_with(&format!("linux-headers-{release}_")) {
+        let root = format!("/usr/src/linux-headers-{release}");
+        vec![
+            format!("{root}/Makefile"),
+            format!("{root}/Module.symvers"),
+            format!("{root}/include/linux/socket.h"),
+        ]
+    } else if name.starts_with("linux-libc-dev_") {
+        vec!["/usr/include/linux/socket.h".to_owned(), "/asm/unistd_64.h".to_owned()]
+    } else {
+        Vec::new()
+    }
+}
+
+/// What an .rpm must hold, by its name.
+fn in_rpm(name: &str, release: &str) -> Vec<String> {
+    if name.starts_with("kernel-devel-") {
+        let root = format!("/usr/src/kernels/{release}");
+        vec![
+            format!("{root}/Makefile"),
+            format!("{root}/Module.symvers"),
+            format!("{root}/include/linux/socket.h"),
+        ]
+    } else if name.starts_with("kernel-headers-") {
+        vec!["/usr/include/linux/socket.h".to_owned(), "/usr/include/asm/unistd_64.h".to_owned()]
+    } else if name.starts_with("kernel-") {
+        vec![format!("/lib/modules/{release}/vmlinuz"), format!("/lib/modules/{release}/modules.order")]
+    } else {
+        Vec::new()
+    }
+}
+
+fn is(path: &Path, format: Format) -> bool {
+    path.extension().is_some_and(|kind| kind == cli::name(&format).as_str())
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The files directly in `folder` that `wanted` says yes to; none where there is no folder.
+fn found(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    Ok(paths
+        .with_context(|| format!("reading {}", folder.display()))?
+        .into_iter()
+        .filter(|path| wanted(path))
+        .collect())
+}
