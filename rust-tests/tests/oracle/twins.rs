@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 
@@ -13,11 +13,20 @@ use rust_tests::sys::net::{bind4, next_len, option, socket, take_error, udp4, un
 use rust_tests::sys::process::wait_until;
 use rust_tests::sys::raw::RawUdp;
 
+/// What the kernel counts of all datagrams of this network namespace.
+pub fn counters() -> Vec<i64> {
+    let text = ["/proc/net/snmp", "/proc/net/snmp6"].map(|path| fs::read_to_string(path).unwrap()).concat();
+    let udp = text.lines().filter(|line| line.starts_with("Udp"));
+    udp.flat_map(str::split_whitespace).filter_map(|word| word.parse().ok()).collect()
+}
+
 /// What the sockets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Udp4,
     Udp6,
+    /// An IPv6 socket that hears IPv4.
+    Mapped,
     UdpLite,
     Unix,
     Tcp,
@@ -33,7 +42,7 @@ impl Kind {
                 (libc::IPPROTO_IP, libc::IP_RECVTOS),
                 (libc::SOL_SOCKET, libc::SO_RXQ_OVFL),
             ],
-            Self::Udp6 => &[
+            Self::Udp6 | Self::Mapped => &[
                 (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
                 (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT),
                 (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS),
@@ -60,6 +69,8 @@ pub struct Twins {
     sender: Sender,
     /// What comes out here last had been sent last.
     fence: (UdpSocket, UdpSocket),
+    /// Room for all that a round leaves behind.
+    rest: Messages,
 }
 
 const NAMES: [&str; 2] = ["plain", "remembered"];
@@ -69,11 +80,12 @@ impl Twins {
         let ([plain, remembered], sender) = match kind {
             Kind::Udp4 => udp([(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap()), RawUdp::new()),
             Kind::Udp6 => udp([(); 3].map(|()| UdpSocket::bind("[::1]:0").unwrap()), None),
+            Kind::Mapped => mapped(),
             Kind::UdpLite => udp([(); 3].map(|()| udplite()), None),
             Kind::Unix => unix(),
             Kind::Tcp => tcp(),
         };
-        Self { plain, remembered, sender, fence: udp4() }
+        Self { plain, remembered, sender, fence: udp4(), rest: Messages::new(130, &Shape::payload(400)) }
     }
 
     /// Sends to both; now and then, on request and where it can be done, with a bad checksum.
@@ -113,7 +125,7 @@ impl Twins {
 
     /// Throws away what is left; it must be as much for both.
     pub fn drain(&self) {
-        let rest = Messages::new(64, &Shape::payload(400));
+        let rest = &self.rest;
         let [plain, remembered] = [&self.plain, &self.remembered].map(|socket| {
             take_error(socket);
             rest.reset();
@@ -128,6 +140,16 @@ impl Twins {
 fn udp([plain, remembered, from]: [UdpSocket; 3], corrupt: Option<RawUdp>) -> ([OwnedFd; 2], Sender) {
     let to = [&plain, &remembered].map(|socket| socket.local_addr().unwrap());
     ([plain.into(), remembered.into()], Sender::Udp { from, to, corrupt })
+}
+
+fn mapped() -> ([OwnedFd; 2], Sender) {
+    let [plain, remembered] = [(); 2].map(|()| UdpSocket::bind("[::]:0").unwrap());
+    let to = [&plain, &remembered].map(|socket| {
+        let port = socket.local_addr().unwrap().port();
+        (Ipv4Addr::LOCALHOST, port).into()
+    });
+    let from = UdpSocket::bind("127.0.0.1:0").unwrap();
+    ([plain.into(), remembered.into()], Sender::Udp { from, to, corrupt: RawUdp::new() })
 }
 
 fn udplite() -> UdpSocket {
