@@ -83,6 +83,8 @@ pub enum Place {
     Hole,
     /// The kernel's half of the address space.
     Kernel,
+    /// This header of the array itself.
+    Header(usize),
 }
 
 /// Where a message's buffers are, as offsets in the mapping.
@@ -293,6 +295,7 @@ impl Messages {
             Place::Null => 0,
             Place::Hole => self.memory.hole(),
             Place::Kernel => KERNEL,
+            Place::Header(i) => self.address(i),
         }
     }
 }

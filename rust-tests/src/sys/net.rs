@@ -99,9 +99,12 @@ pub fn next_len(socket: &impl AsRawFd) -> c_int {
     queue_len(socket, libc::FIONREAD)
 }
 
-/// How many bytes a stream's other end has not acknowledged yet.
+/// Not in libc.
+const SIOCOUTQNSD: libc::Ioctl = 0x894b;
+
+/// How many bytes of a stream have not been sent yet.
 pub fn unsent(socket: &impl AsRawFd) -> c_int {
-    queue_len(socket, libc::TIOCOUTQ)
+    queue_len(socket, SIOCOUTQNSD)
 }
 
 fn queue_len(socket: &impl AsRawFd, request: libc::Ioctl) -> c_int {
@@ -110,6 +113,13 @@ fn queue_len(socket: &impl AsRawFd, request: libc::Ioctl) -> c_int {
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut len) };
     assert_eq!(result, 0, "ioctl {request:#x}: {}", io::Error::last_os_error());
     len
+}
+
+/// Sends a byte out of band.
+pub fn send_urgent(stream: &impl AsRawFd, byte: u8) {
+    // SAFETY: one byte, only read.
+    let sent = unsafe { libc::send(stream.as_raw_fd(), (&raw const byte).cast(), 1, libc::MSG_OOB) };
+    assert_eq!(sent, 1, "send: {}", io::Error::last_os_error());
 }
 
 /// Passes a descriptor to whoever holds the other end.

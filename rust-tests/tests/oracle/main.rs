@@ -72,13 +72,14 @@ fn shapes(random: &mut Random) -> Vec<Shape> {
 
 fn sabotage(random: &mut Random, n: usize) -> Sabotage {
     let place = random.pick(&[Place::Hole, Place::Kernel]);
+    let which = random.pick(&[0, n / 2, n - 1]);
     let what = random.pick(&[
         Sabotaged::Payload,
+        Sabotaged::Name(Place::Header(which)),
         Sabotaged::Name(place),
         Sabotaged::Control(place),
         Sabotaged::LastPage,
     ]);
-    let which = random.pick(&[0, n / 2, n - 1]);
     (random.below(3) == 0).then_some((which, what))
 }
 

@@ -105,14 +105,11 @@ impl Twins {
 
     /// Waits until all that was sent has arrived.
     pub fn settle(&self) {
-        match &self.sender {
-            Sender::Udp { .. } => {
-                self.fence.1.send(b"!").unwrap();
-                self.fence.0.recv(&mut [0]).unwrap();
-            }
-            Sender::Unix(_) => (),
-            Sender::Tcp(streams) => wait_until(|| streams.iter().all(|stream| unsent(stream) == 0)),
+        if let Sender::Tcp(streams) = &self.sender {
+            wait_until(|| streams.iter().all(|stream| unsent(stream) == 0));
         }
+        self.fence.1.send(b"!").unwrap();
+        self.fence.0.recv(&mut [0]).unwrap();
     }
 
     /// How many datagrams each socket dropped; a stream counts other things there, not the same each time.

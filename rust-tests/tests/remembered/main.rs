@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod headers;
+mod large;
 mod lifetime;
 mod owners;
 mod threads;

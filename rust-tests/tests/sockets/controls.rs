@@ -81,6 +81,23 @@ fn a_control_message_that_does_not_fit_is_told() {
 }
 
 #[test]
+fn a_control_length_beyond_all_bounds_is_room_enough() {
+    let (receiver, sender) = udp4();
+    set_option(&receiver, libc::IPPROTO_IP, libc::IP_RECVTTL, 1).unwrap();
+    both_ways(|way| {
+        let batch = way.batch(&receiver, 1, &Shape::payload(8).control(64));
+        for len in [1 << 31, 1 << 32, (1 << 32) + 8, usize::MAX] {
+            batch.messages.reset();
+            batch.messages.set(0, Field::Controllen, len);
+            batch.changed();
+            sender.send(b"one").unwrap();
+            assert_eq!(batch.recv_again(NOW).unwrap(), 1);
+            assert_eq!((of(&batch, 0).len(), batch.messages.flags(0)), (1, 0), "room for {len:#x}");
+        }
+    });
+}
+
+#[test]
 fn an_option_that_is_set_between_calls_counts() {
     let (receiver, sender) = udp4();
     both_ways(|way| {

@@ -56,6 +56,22 @@ fn what_does_not_fit_is_cut() {
 }
 
 #[test]
+fn lengths_past_what_any_call_may_read_are_cut() {
+    let (receiver, sender) = udp4();
+    both_ways(|way| {
+        for huge in [0x7fff_f000, 0x7fff_ffff, 1 << 32] {
+            let batch = way.batch(&receiver, 1, &Shape::segments(&[4, 4, 4]));
+            batch.messages.set_segment_len(0, 1, huge);
+            batch.messages.set_segment_len(0, 2, huge);
+            batch.changed();
+            send(&sender, &["01234567"]);
+            assert_eq!(batch.recv_again(NOW).unwrap(), 1);
+            assert_eq!((batch.messages.payload(0), batch.messages.flags(0)), (b"01234567".to_vec(), 0));
+        }
+    });
+}
+
+#[test]
 fn trunc_tells_the_true_length() {
     let (receiver, sender) = udp4();
     both_ways(|way| {

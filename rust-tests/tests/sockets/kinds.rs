@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 
 use rust_tests::skip;
 use rust_tests::sys::messages::{Field, Shape};
-use rust_tests::sys::net::{address, bind4, next_len, shutdown, socket, udp4, udp6};
+use rust_tests::sys::net::{address, bind4, next_len, send_urgent, shutdown, socket, udp4, udp6};
 use rust_tests::sys::process::wait_until;
 
 use crate::batch::{NOW, both_ways};
@@ -126,6 +126,18 @@ fn a_stream_fills_message_after_message() {
         wait_until(|| next_len(&receiver) == 10);
         assert_eq!(batch.texts(NOW), ["0123", "4567", "89"]);
         assert_eq!(batch.messages.get(0, Field::Namelen), 0);
+    });
+}
+
+#[test]
+fn urgent_data_comes_alone() {
+    let (receiver, sender) = tcp();
+    both_ways(|way| {
+        let batch = way.batch(&receiver, 4, &Shape::payload(4));
+        send_urgent(&sender, b'!');
+        // Until it is there, there is an error.
+        wait_until(|| batch.recv(NOW | libc::MSG_OOB).is_ok_and(|n| n == 1));
+        assert_eq!((batch.messages.payload(0), batch.messages.flags(0)), (b"!".to_vec(), libc::MSG_OOB));
     });
 }
 

@@ -1,0 +1,54 @@
+//! Arrays as long as anybody needs, and what they cost.
+
+use std::os::fd::AsRawFd;
+
+use rust_tests::needs_remember;
+use rust_tests::sys::memory::{Mapping, PAGE};
+use rust_tests::sys::net::udp4;
+use rust_tests::sys::process::as_nobody;
+use rust_tests::sys::{errno, remember_mmsghdr};
+
+const MILLION: usize = 1_000_000;
+/// Bytes of a `struct mmsghdr`.
+const HEADER: usize = 64;
+
+/// A million headers; `stride` apart, each message has a buffer of 8 bytes.
+fn million(stride: impl Fn(usize) -> usize) -> Mapping {
+    let memory = Mapping::new(MILLION * (HEADER + 16));
+    let iovs = MILLION * HEADER;
+    for i in 0..MILLION {
+        let header = [0, 0, memory.address(iovs + i * 16), 1];
+        memory.write(i * HEADER, &header.map(usize::to_ne_bytes).concat());
+        let segment = [memory.address(stride(i)), 8];
+        memory.write(iovs + i * 16, &segment.map(usize::to_ne_bytes).concat());
+    }
+    memory
+}
+
+/// Whether `nobody` with so many bytes to lock may have it remembered.
+fn fits(memlock: usize, memory: &Mapping) {
+    as_nobody(memlock as u64, || {
+        let (receiver, _) = udp4();
+        let vlen = u32::try_from(MILLION).unwrap();
+        remember_mmsghdr(receiver.as_raw_fd(), memory.address(0), vlen, 0).unwrap();
+    });
+}
+
+#[test]
+fn a_million_uniform_messages_take_less_than_64_kib() {
+    needs_remember!();
+    fits(16 * PAGE - 1, &million(|i| i * 8));
+}
+
+#[test]
+fn a_million_messages_in_disorder_take_40_bytes_each() {
+    needs_remember!();
+    let memory = million(|i| i * 7919 % MILLION * 8);
+    fits(40 * MILLION + 4 * PAGE, &memory);
+    as_nobody(8 * MILLION as u64, || {
+        let (receiver, _) = udp4();
+        let vlen = u32::try_from(MILLION).unwrap();
+        let result = remember_mmsghdr(receiver.as_raw_fd(), memory.address(0), vlen, 0);
+        assert_eq!(errno(result), libc::ENOBUFS);
+    });
+}
