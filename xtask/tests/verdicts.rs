@@ -244,7 +244,7 @@ fn a_guest_that_never_answers_hangs() {
 #[test]
 fn a_console_flood_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
-    let flood = "echo first; yes 0123456789 | head -c 100000000; echo last";
+    let flood = "echo first; yes $(printf %0100000d 0) | head -c 100000000; echo last";
     let run = Run::start(&mut with_fake_qemu(folder.path(), flood, "--accel tcg"));
     let log = Path::new(&run.folder).join("guest-0/console.log");
     run.end().assert(4, "LOST", "boot", 60);
