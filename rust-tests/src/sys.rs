@@ -1,6 +1,6 @@
 //! Thin, safe wrappers over the system calls that the tests need.
 //!
-//! What the kernel writes to goes to a [`Mapping`] only, which Rust never refers to across a call; so bad
+//! What the kernel writes to goes to a [`memory::Mapping`] only, which Rust never refers to across a call; so bad
 //! pointers, which the tests are full of, are bad for the kernel alone. A wrapper that fails where a test did not
 //! expect it panics: that is a failed test.
 
@@ -12,7 +12,9 @@ pub mod memory;
 pub mod messages;
 pub mod net;
 pub mod process;
+pub mod raw;
 mod receive;
+pub mod witness;
 
 use std::ffi::c_long;
 use std::io;

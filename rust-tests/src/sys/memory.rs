@@ -6,8 +6,8 @@ use std::ptr::{self, NonNull};
 
 /// The size of a page.
 pub const PAGE: usize = 4096;
-/// An address no process has: the kernel's half begins below it.
-pub const KERNEL: usize = 0xffff_8880_0000_0000;
+/// An address no process has: the kernel's half begins below it. Cut to 32 bits it is nobody's, either.
+pub const KERNEL: usize = 0xffff_8880_ffff_f000;
 
 /// Zeroed pages of our own between two pages that nobody can touch.
 #[derive(Debug)]

@@ -230,6 +230,16 @@ impl Messages {
         }
     }
 
+    /// What lies at an offset of the memory, for a failed test to say.
+    pub fn describe(&self, at: usize) -> String {
+        if at >= self.header(0) {
+            let at = at - self.header(0);
+            return format!("word {} of header {}", at / self.abi.word() % 8, at / self.abi.word() / 8);
+        }
+        let i = self.layouts.partition_point(|layout| layout.iov + GUARD <= at);
+        format!("byte {at} of {i}'s buffers, {:?}", self.layouts.get(i))
+    }
+
     /// The message's length, as received.
     pub fn received(&self, i: usize) -> usize {
         self.get(i, Field::Len)
@@ -260,7 +270,8 @@ impl Messages {
         self.memory.read(control.start..control.start + self.get(i, Field::Controllen).min(control.len()))
     }
 
-    pub(crate) fn field(&self, i: usize, field: Field) -> Range<usize> {
+    /// Where a word of a header is, in the memory that holds them.
+    pub fn field(&self, i: usize, field: Field) -> Range<usize> {
         let start = self.header(i) + field as usize * self.abi.word();
         start..start + if field.is_int() { 4 } else { self.abi.word() }
     }

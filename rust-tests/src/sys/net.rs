@@ -44,19 +44,23 @@ pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Option<OwnedFd> {
 
 /// Binds an IPv4 socket to a free port of the loopback.
 pub fn bind4(socket: &impl AsRawFd) {
-    let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET.try_into().expect("a small number"),
-        sin_port: 0,
-        sin_addr: libc::in_addr { s_addr: u32::from(Ipv4Addr::LOCALHOST).to_be() },
-        sin_zero: [0; 8],
-    };
+    let address = sockaddr4(Ipv4Addr::LOCALHOST, 0);
     let len = socklen::<libc::sockaddr_in>();
     // SAFETY: an address of that length.
     let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) };
     assert_eq!(result, 0, "bind: {}", io::Error::last_os_error());
 }
 
-fn socklen<T>() -> libc::socklen_t {
+pub(crate) fn sockaddr4(address: Ipv4Addr, port: u16) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET.try_into().expect("a small number"),
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from(address).to_be() },
+        sin_zero: [0; 8],
+    }
+}
+
+pub(crate) fn socklen<T>() -> libc::socklen_t {
     size_of::<T>().try_into().expect("a small type")
 }
 
@@ -92,10 +96,19 @@ pub fn take_error(socket: &impl AsRawFd) -> c_int {
 
 /// How many bytes the next datagram has (of a stream: all bytes), 0 if there is none.
 pub fn next_len(socket: &impl AsRawFd) -> c_int {
+    queue_len(socket, libc::FIONREAD)
+}
+
+/// How many bytes a stream's other end has not acknowledged yet.
+pub fn unsent(socket: &impl AsRawFd) -> c_int {
+    queue_len(socket, libc::TIOCOUTQ)
+}
+
+fn queue_len(socket: &impl AsRawFd, request: libc::Ioctl) -> c_int {
     let mut len = 0;
-    // SAFETY: writes one int.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut len) };
-    assert_eq!(result, 0, "FIONREAD: {}", io::Error::last_os_error());
+    // SAFETY: both requests write one int.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut len) };
+    assert_eq!(result, 0, "ioctl {request:#x}: {}", io::Error::last_os_error());
     len
 }
 
@@ -127,6 +140,14 @@ pub fn shutdown(socket: &impl AsRawFd) {
     // SAFETY: only numbers go in.
     let result = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RD) };
     assert_eq!(result, 0, "shutdown: {}", io::Error::last_os_error());
+}
+
+/// Whether a descriptor is closed by exec.
+pub fn closes_on_exec(socket: &impl AsRawFd) -> bool {
+    // SAFETY: only numbers go in.
+    let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFD) };
+    assert!(flags >= 0, "F_GETFD: {}", io::Error::last_os_error());
+    flags & libc::FD_CLOEXEC != 0
 }
 
 /// Closes descriptor `fd` and makes it `socket`'s at the same moment.

@@ -26,7 +26,7 @@ impl Messages {
     #[track_caller]
     pub fn recv_into(&self, some: Range<usize>, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
         let before = self.image();
-        let result = self.recvmmsg(&some, socket, flags, 0);
+        let result = self.recv_unchecked(&some, None, socket, flags);
         self.check(&before, &some, *result.as_ref().unwrap_or(&0));
         result
     }
@@ -41,22 +41,35 @@ impl Messages {
         socket: &impl AsRawFd,
         flags: i32,
     ) -> (io::Result<usize>, Duration) {
-        self.memory().write(0, &timeout.as_secs().to_ne_bytes());
-        self.memory().write(8, &u64::from(timeout.subsec_nanos()).to_ne_bytes());
         let before = self.image();
-        let result = self.recvmmsg(&(0..self.len()), socket, flags, self.memory().address(0));
+        let result = self.recv_unchecked(&(0..self.len()), Some(timeout), socket, flags);
         self.check(&before, &(0..self.len()), *result.as_ref().unwrap_or(&0));
         let left = self.memory().read(0..TIMEOUT);
         let number = |at: usize| u64::from_ne_bytes(left[at..at + 8].try_into().expect("eight bytes"));
         (result, Duration::from_secs(number(0)) + Duration::from_nanos(number(8)))
     }
 
-    /// Receives without looking what became of the memory: another thread may write there at once.
+    /// Receives into some of them without a look at what became of the memory.
     ///
     /// # Errors
     /// Those of the system call.
-    pub fn recv_unchecked(&self, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
-        self.recvmmsg(&(0..self.len()), socket, flags, 0)
+    pub fn recv_unchecked(
+        &self,
+        some: &Range<usize>,
+        timeout: Option<Duration>,
+        socket: &impl AsRawFd,
+        flags: i32,
+    ) -> io::Result<usize> {
+        if let Some(timeout) = timeout {
+            let words = [timeout.as_secs(), timeout.subsec_nanos().into()];
+            self.memory().write(0, &words.map(u64::to_ne_bytes).concat());
+        }
+        let fd = usize::try_from(socket.as_raw_fd()).expect("an open socket");
+        let flags = flags.cast_unsigned() as usize;
+        let timeout = timeout.map_or(0, |_| self.memory().address(0));
+        let arguments = [fd, self.address(some.start), some.len(), flags, timeout];
+        // SAFETY: headers point into the mapping or to where nothing is.
+        unsafe { self.abi().syscall(self.abi().recvmmsg(), arguments) }
     }
 
     /// `recvmsg()` into one of them.
@@ -67,19 +80,6 @@ impl Messages {
         let header = ptr::with_exposed_provenance_mut(self.address(i));
         // SAFETY: the header points into the mapping or to where nothing is.
         count(unsafe { libc::recvmsg(socket.as_raw_fd(), header, flags) } as i64)
-    }
-
-    fn recvmmsg(
-        &self,
-        some: &Range<usize>,
-        socket: &impl AsRawFd,
-        flags: i32,
-        timeout: usize,
-    ) -> io::Result<usize> {
-        let fd = usize::try_from(socket.as_raw_fd()).expect("an open socket");
-        let arguments = [fd, self.address(some.start), some.len(), flags.cast_unsigned() as usize, timeout];
-        // SAFETY: headers point into the mapping or to where nothing is.
-        unsafe { self.abi().syscall(self.abi().recvmmsg(), arguments) }
     }
 
     /// Nothing differs from `before` but the results and the buffers of `some`, of which `received` were received.

@@ -8,7 +8,7 @@ use git2::{
     Commit, Diff, DiffFindOptions, DiffOptions, Email, EmailCreateOptions, Oid, Repository, Signature, Time,
 };
 
-use crate::exit::{Exit, error};
+use crate::exit::{Classify, Exit, error};
 
 /// What ends every mail we write. Not a version, so that a refresh on another machine changes nothing.
 const SIGNATURE: &str = "-- \nfastnet\n\n";
@@ -35,7 +35,8 @@ pub struct Mail {
 impl Mail {
     /// Reads a mail; the error names the file and what is missing in it.
     pub fn read(file: &Path) -> Result<Self> {
-        let raw = fs::read(file).with_context(|| format!("cannot read the patch {}", file.display()))?;
+        let raw =
+            fs::read(file).exit(Exit::Kernel, || format!("cannot read the patch {}", file.display()))?;
         Self::parse(raw).map_err(|cause| {
             error(Exit::Kernel, format!("{} is not a whole patch mail: {cause:#}", file.display()))
         })

@@ -1,0 +1,6 @@
+//! `cargo xtask patch` and `build-kernel` as a user meets them, against a kernel of a few lines.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod build;
+mod patches;
+mod world;

@@ -1,0 +1,170 @@
+//! A checkout of a test's own, with a kernel that make builds in no time.
+#![expect(clippy::disallowed_methods, reason = "the tests run xtask as a user does")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use walkdir::WalkDir;
+
+/// What kbuild does, as far as xtask sees it. An option that Kconfig does not name does not take, and each run of
+/// the compiler leaves a line in `compiled`.
+const MAKEFILE: &str = r#"VERSION = 6
+PATCHLEVEL = 12
+SUBLEVEL = 1
+EXTRAVERSION =
+
+tinyconfig:
+	@echo CONFIG_TINY=y > $(O)/.config
+olddefconfig:
+	@awk -F= 'FNR == NR { if ($$1 ~ /^config /) known["CONFIG_" substr($$1, 8)] = 1; next } \
+		$$1 in known { last[$$1] = $$0 } END { for (option in last) print last[option] }' \
+		Kconfig $(O)/.config > $(O)/.new && mv $(O)/.new $(O)/.config
+bzImage: $(O)/arch/x86/boot/bzImage
+modules:
+$(O)/arch/x86/boot/bzImage: $(O)/a.o $(O)/b.o
+	@mkdir -p $(O)/arch/x86/boot $(O)/include/config
+	@echo 6.12.1-test > $(O)/include/config/kernel.release
+	@cat $^ > $(O)/vmlinux && cp $(O)/vmlinux $@
+$(O)/%.o: net/%.c
+	@echo "  CC      net/$*.o"
+	@echo $* >> $(O)/compiled
+	@$(CC) -c -o $@ $<
+"#;
+
+const A: &str = "int one(void);\n\nint one(void)\n{\n\treturn 1;\n}\n";
+
+/// The checkout in `root/`, the kernel in `linux/`.
+pub struct World {
+    dir: TempDir,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl World {
+    /// A world without a patch.
+    pub fn new() -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap() };
+        world.write("linux/Makefile", MAKEFILE);
+        world.write("linux/Kconfig", "config TINY\nconfig LOCALVERSION\nconfig NET\nmenuconfig DEEP\n");
+        world.write("linux/net/a.c", A);
+        world.write("linux/net/b.c", "int two;\n");
+        world.write(
+            "root/configs/kernels.toml",
+            "preferred = [\"6.12\"]\n[kernels.\"6.12\"]\npatches = \"linux-patches/6.12\"\nsource.path = \"../linux\"\n",
+        );
+        world.write("root/configs/vm.config", "# A comment.\nCONFIG_NET=y\n");
+        world.series("");
+        world
+    }
+
+    /// A path in the world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file of the world.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    }
+
+    /// Reads a file of the world.
+    #[track_caller]
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Writes the series file.
+    pub fn series(&self, text: &str) {
+        self.write("root/linux-patches/6.12/series", text);
+    }
+
+    /// Writes a patch that makes `return 1` in net/a.c something else.
+    pub fn returning(&self, name: &str, before: &str, after: &str) {
+        self.mail(name, &format!(
+            "diff --git a/net/a.c b/net/a.c\n--- a/net/a.c\n+++ b/net/a.c\n@@ -2,5 +2,5 @@ int one(void);\n \n \
+             int one(void)\n {{\n-\treturn {before};\n+\treturn {after};\n }}\n"
+        ));
+    }
+
+    /// Writes a patch file whose diff is `diff`.
+    pub fn mail(&self, name: &str, diff: &str) {
+        self.write(&format!("root/linux-patches/6.12/{name}"), format!(
+            "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: Ann <ann@example.org>\n\
+             Date: Thu, 7 Apr 2005 15:13:13 -0700\nSubject: [PATCH 1/9] net: {name}\n\nWhy.\n\n\
+             Signed-off-by: Ann <ann@example.org>\n---\n net/a.c | 2 +-\n\n{diff}-- \n2.30\n\n"
+        ));
+    }
+
+    /// `cargo xtask` with these arguments, not yet started.
+    pub fn command(&self, args: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(args.split_whitespace())
+            .current_dir(self.dir.path())
+            .env("FASTNET_ROOT", self.path("root"))
+            .env("FASTNET_CACHE", self.path("cache"))
+            .env_remove("CARGO_TARGET_DIR")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// `cargo xtask` with these arguments, run.
+    pub fn run(&self, args: &str) -> Outcome {
+        let output = self.command(args).output().unwrap();
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// git in a folder of the world; its stdout.
+    #[track_caller]
+    pub fn git(&self, folder: &str, args: &[&str]) -> String {
+        let author = ["-c", "user.name=Bob", "-c", "user.email=bob@example.org"];
+        let output =
+            Command::new("git").current_dir(self.path(folder)).args(author).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Every file below a folder, with its content.
+    pub fn files(&self, folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = WalkDir::new(self.path(folder))
+            .into_iter()
+            .map(Result::unwrap)
+            .filter(|e| e.file_type().is_file());
+        files.map(|entry| (entry.path().to_path_buf(), fs::read(entry.path()).unwrap())).collect()
+    }
+}
+
+impl Outcome {
+    /// Asserts that the command passed; its last line on stdout.
+    #[track_caller]
+    pub fn passed(&self) -> &Path {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        Path::new(self.stdout.trim_end().lines().next_back().unwrap_or_default())
+    }
+
+    /// Asserts that the command failed with that exit code, and said all those things.
+    #[track_caller]
+    pub fn failed(&self, code: i32, said: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
+        for part in said {
+            assert!(self.stderr.contains(part), "no `{part}` in:\n{}", self.stderr);
+        }
+    }
+}
