@@ -1,5 +1,7 @@
 //! What headers may say, and what they may not.
 
+use std::net::UdpSocket;
+
 use rust_tests::needs_remember;
 use rust_tests::sys::Remember;
 use rust_tests::sys::messages::{Field, Messages, Place, Shape};
@@ -62,6 +64,7 @@ fn receives_in_segments(n: usize) {
     let array = Messages::new(2, &Shape::segments(&vec![1; n]));
     receiver.remember(&array).unwrap();
     let sent: Vec<u8> = (0..n).map(|i| i.to_ne_bytes()[0]).collect();
+    array.spoil_all();
     sender.send(&sent).unwrap();
     sender.send(&sent).unwrap();
     assert_eq!(array.recv(&receiver, libc::MSG_DONTWAIT).unwrap(), 2);
@@ -90,13 +93,24 @@ fn segments_up_to_1024() {
 }
 
 #[test]
-fn names_of_any_capacity() {
-    let (receiver, sender) = udp4();
+fn plain_names_of_any_capacity() {
+    receives_names(|_, _| ());
+}
+
+#[test]
+fn remembered_names_of_any_capacity() {
+    needs_remember!();
+    receives_names(|receiver, array| {
+        receiver.remember(array).unwrap();
+        array.spoil_all();
+    });
+}
+
+fn receives_names(prepare: impl Fn(&UdpSocket, &Messages)) {
     for capacity in [0, 1, IPV4 - 1, IPV4, 128, 129] {
+        let (receiver, sender) = udp4();
         let array = Messages::new(1, &Shape::payload(64).name_of(capacity));
-        if rust_tests::sys::has_remember() {
-            receiver.remember(&array).unwrap();
-        }
+        prepare(&receiver, &array);
         sender.send(b"hello").unwrap();
         assert_eq!(array.recv(&receiver, libc::MSG_DONTWAIT).unwrap(), 1);
         assert_eq!(array.get(0, Field::Namelen), IPV4, "the full length, room for {capacity}");

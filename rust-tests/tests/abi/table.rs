@@ -66,9 +66,11 @@ fn a_replacement_may_be_longer_or_shorter() {
     needs_remember!();
     let (receiver, _) = udp4();
     let array = three();
-    for vlen in [1, 3, 2] {
+    for vlen in [1, 2, 3] {
         remember_mmsghdr(receiver.as_raw_fd(), array.address(0), vlen, 0).unwrap();
     }
+    assert_eq!(errno(remember_mmsghdr(receiver.as_raw_fd(), array.address(2), 1, 0)), libc::EEXIST);
+    remember_mmsghdr(receiver.as_raw_fd(), array.address(0), 2, 0).unwrap();
     remember_mmsghdr(receiver.as_raw_fd(), array.address(2), 1, 0).expect("no longer covered");
 }
 

@@ -1,7 +1,7 @@
 //! An array that is remembered, or not; the tests do not see which.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rust_tests::sys::messages::{Messages, Shape};
@@ -28,9 +28,10 @@ pub struct Way {
 
 impl Way {
     /// `n` messages of a shape, to be used with this socket.
-    pub fn batch(self, socket: &impl AsRawFd, n: usize, shape: &Shape) -> Batch {
-        let batch = Batch { messages: Messages::new(n, shape), way: self };
-        batch.changed(socket);
+    pub fn batch(self, socket: &impl AsFd, n: usize, shape: &Shape) -> Batch {
+        let socket = socket.as_fd().try_clone_to_owned().unwrap();
+        let batch = Batch { messages: Messages::new(n, shape), socket, way: self };
+        batch.changed();
         batch
     }
 }
@@ -39,46 +40,61 @@ impl Way {
 pub struct Batch {
     /// The messages, to look at and to change.
     pub messages: Messages,
+    socket: OwnedFd,
     way: Way,
+}
+
+impl Drop for Batch {
+    /// Another array may soon lie at the same address.
+    fn drop(&mut self) {
+        if self.way.remember {
+            self.socket.forget(&self.messages).unwrap();
+        }
+    }
 }
 
 impl Batch {
     /// Must be told that headers have changed.
-    pub fn changed(&self, socket: &impl AsRawFd) {
+    pub fn changed(&self) {
         if self.way.remember {
-            socket.remember(&self.messages).unwrap();
+            self.socket.remember(&self.messages).unwrap();
         }
     }
 
-    /// Receives with fresh headers, or with such as no kernel could use that had to read them.
+    /// Receives into prepared messages.
     #[track_caller]
-    pub fn recv(&self, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
+    pub fn recv(&self, flags: i32) -> io::Result<usize> {
+        self.prepare();
+        self.messages.recv(&self.socket, flags)
+    }
+
+    /// Makes headers fresh, or such as no kernel could use that had to read them.
+    pub fn prepare(&self) {
         self.messages.reset();
-        self.recv_again(socket, flags)
+        if self.way.remember {
+            self.messages.spoil_all();
+        }
     }
 
     /// The same with headers that a test has set.
     #[track_caller]
-    pub fn recv_again(&self, socket: &impl AsRawFd, flags: i32) -> io::Result<usize> {
+    pub fn recv_again(&self, flags: i32) -> io::Result<usize> {
         if self.way.remember {
             self.messages.spoil_all();
         }
-        self.messages.recv(socket, flags)
+        self.messages.recv(&self.socket, flags)
     }
 
     /// Receives until `timeout`; also returns what is left of it.
-    pub fn recv_for(&self, timeout: Duration, socket: &impl AsRawFd) -> (io::Result<usize>, Duration) {
-        self.messages.reset();
-        if self.way.remember {
-            self.messages.spoil_all();
-        }
-        self.messages.recv_for(timeout, socket, 0)
+    pub fn recv_for(&self, timeout: Duration) -> (io::Result<usize>, Duration) {
+        self.prepare();
+        self.messages.recv_for(timeout, &self.socket, 0)
     }
 
     /// Receives this many messages, and tells what is in them.
     #[track_caller]
-    pub fn texts(&self, socket: &impl AsRawFd, flags: i32) -> Vec<String> {
-        let n = self.recv(socket, flags).unwrap();
+    pub fn texts(&self, flags: i32) -> Vec<String> {
+        let n = self.recv(flags).unwrap();
         (0..n).map(|i| String::from_utf8(self.messages.payload(i)).unwrap()).collect()
     }
 }

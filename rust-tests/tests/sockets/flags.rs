@@ -26,8 +26,8 @@ fn peeking_takes_nothing_away() {
     both_ways(|way| {
         let batch = way.batch(&receiver, 3, &Shape::payload(64));
         send(&sender, &["one", "two"]);
-        assert_eq!(batch.texts(&receiver, NOW | libc::MSG_PEEK), ["one", "one", "one"]);
-        assert_eq!(batch.texts(&receiver, NOW), ["one", "two"]);
+        assert_eq!(batch.texts(NOW | libc::MSG_PEEK), ["one", "one", "one"]);
+        assert_eq!(batch.texts(NOW), ["one", "two"]);
     });
 }
 
@@ -38,9 +38,9 @@ fn a_peek_offset_moves_on() {
         let batch = way.batch(&receiver, 3, &Shape::payload(2));
         send(&sender, &["0123", "45"]);
         set_option(&receiver, libc::SOL_SOCKET, libc::SO_PEEK_OFF, 1).unwrap();
-        assert_eq!(batch.texts(&receiver, NOW | libc::MSG_PEEK), ["12", "3", "45"]);
+        assert_eq!(batch.texts(NOW | libc::MSG_PEEK), ["12", "3", "45"]);
         set_option(&receiver, libc::SOL_SOCKET, libc::SO_PEEK_OFF, -1).unwrap();
-        assert_eq!(batch.texts(&receiver, NOW), ["01", "45"]);
+        assert_eq!(batch.texts(NOW), ["01", "45"]);
     });
 }
 
@@ -50,7 +50,7 @@ fn what_does_not_fit_is_cut() {
     both_ways(|way| {
         let batch = way.batch(&receiver, 3, &Shape::segments(&[2, 2]));
         send(&sender, &["0123", "012345", "01"]);
-        assert_eq!(batch.texts(&receiver, NOW), ["0123", "0123", "01"]);
+        assert_eq!(batch.texts(NOW), ["0123", "0123", "01"]);
         assert_eq!([0, 1, 2].map(|i| batch.messages.flags(i)), [0, libc::MSG_TRUNC, 0]);
     });
 }
@@ -61,7 +61,7 @@ fn trunc_tells_the_true_length() {
     both_ways(|way| {
         let batch = way.batch(&receiver, 3, &Shape::payload(4));
         send(&sender, &["0123", "012345", "01"]);
-        assert_eq!(batch.recv(&receiver, NOW | libc::MSG_TRUNC).unwrap(), 3);
+        assert_eq!(batch.recv(NOW | libc::MSG_TRUNC).unwrap(), 3);
         assert_eq!([0, 1, 2].map(|i| batch.messages.received(i)), [4, 6, 2]);
         assert_eq!(batch.messages.payload(1), b"0123");
     });
@@ -75,7 +75,7 @@ fn cloexec_is_for_passed_descriptors() {
         let batch = way.batch(&receiver, 1, &Shape::payload(1).control(24));
         for (flag, expected) in [(0, false), (libc::MSG_CMSG_CLOEXEC, true)] {
             send_fd(&sender, file.as_raw_fd());
-            assert_eq!(batch.recv(&receiver, NOW | flag).unwrap(), 1);
+            assert_eq!(batch.recv(NOW | flag).unwrap(), 1);
             let fd = controls(&batch.messages.control(0), 8)[0].int();
             // SAFETY: the kernel has just made it for us.
             let passed = unsafe { OwnedFd::from_raw_fd(fd) };
@@ -90,7 +90,7 @@ fn empty_datagrams_are_messages() {
     both_ways(|way| {
         let batch = way.batch(&receiver, 4, &Shape::payload(64).name());
         send(&sender, &["", "", "full", ""]);
-        assert_eq!(batch.texts(&receiver, NOW), ["", "", "full", ""]);
+        assert_eq!(batch.texts(NOW), ["", "", "full", ""]);
     });
 }
 
@@ -100,14 +100,14 @@ fn a_buffer_that_faults_in_mid_batch_loses_its_datagram_alone() {
     both_ways(|way| {
         let batch = way.batch(&receiver, 4, &Shape::payload(64).name());
         batch.messages.point_segment(1, 0, Place::Hole, 64);
-        batch.changed(&receiver);
+        batch.changed();
         send(&sender, &["one", "lost", "three", "four"]);
-        assert_eq!(batch.recv_again(&receiver, NOW).unwrap(), 1);
+        assert_eq!(batch.recv_again(NOW).unwrap(), 1);
         assert_eq!(batch.messages.payload(0), b"one");
         assert_eq!(take_error(&receiver), libc::EFAULT);
         batch.messages.reset();
-        batch.changed(&receiver);
-        assert_eq!(batch.texts(&receiver, NOW), ["three", "four"]);
+        batch.changed();
+        assert_eq!(batch.texts(NOW), ["three", "four"]);
     });
 }
 
@@ -118,13 +118,13 @@ fn a_name_that_faults_in_mid_batch_loses_its_datagram_alone() {
         both_ways(|way| {
             let batch = way.batch(&receiver, 4, &Shape::payload(64).name());
             batch.messages.point(1, Field::Name, place);
-            batch.changed(&receiver);
+            batch.changed();
             send(&sender, &["one", "lost", "three"]);
-            assert_eq!(batch.recv_again(&receiver, NOW).unwrap(), 1);
-            assert_eq!(errno(batch.recv_again(&receiver, NOW)), libc::EFAULT, "told by the next call");
+            assert_eq!(batch.recv_again(NOW).unwrap(), 1);
+            assert_eq!(errno(batch.recv_again(NOW)), libc::EFAULT, "told by the next call");
             batch.messages.reset();
-            batch.changed(&receiver);
-            assert_eq!(batch.texts(&receiver, NOW), ["three"]);
+            batch.changed();
+            assert_eq!(batch.texts(NOW), ["three"]);
         });
     }
 }
@@ -143,7 +143,7 @@ fn a_bad_checksum_in_mid_batch_is_dropped() {
         raw.send_corrupt(&bad, to).unwrap();
         send(&sender, &["two"]);
         raw.send_corrupt(&bad, to).unwrap();
-        batch.messages.reset();
+        batch.prepare();
         let n = batch.messages.recv_unchecked(&(0..4), None, &receiver, NOW).unwrap();
         assert_eq!([0, 1].map(|i| batch.messages.payload(i)), [b"one", b"two"]);
         assert_eq!((n, drops(&receiver) - before), (2, 2));
@@ -164,7 +164,7 @@ fn a_tiny_receive_buffer_drops_the_same() {
         for _ in 0..100 {
             send(&sender, &["much"]);
         }
-        let n = batch.recv(&receiver, NOW).unwrap();
+        let n = batch.recv(NOW).unwrap();
         assert_eq!(n + usize::try_from(drops(&receiver)).unwrap(), 100);
         assert!(n < 10, "{n} messages in the smallest of buffers");
         assert_eq!(next_len(&receiver), 0);
@@ -179,7 +179,7 @@ fn a_refused_datagram_comes_back_by_the_error_queue() {
         set_option(&sender, libc::IPPROTO_IP, libc::IP_RECVERR, 1).unwrap();
         let batch = way.batch(&sender, 2, &Shape::payload(64).name().control(128));
         sender.send(b"anybody?").unwrap();
-        assert_eq!(batch.texts(&sender, NOW | libc::MSG_ERRQUEUE), ["anybody?"]);
+        assert_eq!(batch.texts(NOW | libc::MSG_ERRQUEUE), ["anybody?"]);
         assert_eq!(batch.messages.flags(0), libc::MSG_ERRQUEUE);
         let control = &controls(&batch.messages.control(0), 8)[0];
         assert_eq!(control.kind, (libc::IPPROTO_IP, libc::IP_RECVERR));
@@ -194,7 +194,7 @@ fn a_pending_error_comes_first() {
         drop(gone);
         let batch = way.batch(&sender, 2, &Shape::payload(64));
         sender.send(b"anybody?").unwrap();
-        assert_eq!(errno(batch.recv(&sender, NOW)), libc::ECONNREFUSED);
-        assert_eq!(errno(batch.recv(&sender, NOW)), libc::EAGAIN);
+        assert_eq!(errno(batch.recv(NOW)), libc::ECONNREFUSED);
+        assert_eq!(errno(batch.recv(NOW)), libc::EAGAIN);
     });
 }

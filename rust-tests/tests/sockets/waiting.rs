@@ -24,7 +24,7 @@ fn while_waiting(
         let waiting = scope.spawn(move || {
             let batch = way.batch(receiver, 4, &Shape::payload(64).name());
             id.send(thread_id()).unwrap();
-            (batch.recv(receiver, flags), batch)
+            (batch.recv(flags), batch)
         });
         let its_id = its_id.recv().unwrap();
         wait_until_blocked_in(its_id, libc::SYS_recvmmsg);
@@ -38,9 +38,9 @@ fn nothing_there_is_eagain() {
     let (receiver, _) = udp4();
     both_ways(|way| {
         let batch = way.batch(&receiver, 4, &Shape::payload(64));
-        assert_eq!(errno(batch.recv(&receiver, NOW)), libc::EAGAIN);
+        assert_eq!(errno(batch.recv(NOW)), libc::EAGAIN);
         receiver.set_nonblocking(true).unwrap();
-        assert_eq!(errno(batch.recv(&receiver, 0)), libc::EAGAIN);
+        assert_eq!(errno(batch.recv(0)), libc::EAGAIN);
         receiver.set_nonblocking(false).unwrap();
     });
 }
@@ -52,7 +52,7 @@ fn a_nonblocking_socket_gives_what_is_there() {
     both_ways(|way| {
         let batch = way.batch(&receiver, 4, &Shape::payload(64));
         sender.send(b"one").unwrap();
-        assert_eq!(batch.texts(&receiver, 0), ["one"]);
+        assert_eq!(batch.texts(0), ["one"]);
     });
 }
 
@@ -67,7 +67,7 @@ fn wait_for_one_waits_for_one() {
         assert_eq!(batch.messages.payload(0), b"one");
         sender.send(b"two").unwrap();
         sender.send(b"three").unwrap();
-        assert_eq!(batch.texts(&receiver, libc::MSG_WAITFORONE), ["two", "three"]);
+        assert_eq!(batch.texts(libc::MSG_WAITFORONE), ["two", "three"]);
     });
 }
 
@@ -128,11 +128,11 @@ fn the_sockets_timeout_ends_waiting() {
     both_ways(|way| {
         let batch = way.batch(&receiver, 4, &Shape::payload(64));
         let start = Instant::now();
-        assert_eq!(errno(batch.recv(&receiver, 0)), libc::EAGAIN);
+        assert_eq!(errno(batch.recv(0)), libc::EAGAIN);
         assert!(start.elapsed() >= SHORT);
         sender.send(b"one").unwrap();
         let start = Instant::now();
-        assert_eq!(batch.texts(&receiver, 0), ["one"]);
+        assert_eq!(batch.texts(0), ["one"]);
         assert!(start.elapsed() >= SHORT);
     });
 }
@@ -146,7 +146,7 @@ fn no_time_at_all_is_time_for_one_message() {
             sender.send(&[i]).unwrap();
         }
         for i in 0..6 {
-            let (result, left) = batch.recv_for(Duration::ZERO, &receiver);
+            let (result, left) = batch.recv_for(Duration::ZERO);
             assert_eq!((result.unwrap(), left), (1, Duration::ZERO));
             assert_eq!(batch.messages.payload(0), [i]);
         }
@@ -161,7 +161,7 @@ fn what_is_left_of_the_timeout_is_told() {
         let batch = way.batch(&receiver, 2, &Shape::payload(64));
         sender.send(b"one").unwrap();
         sender.send(b"two").unwrap();
-        let (result, left) = batch.recv_for(LONG, &receiver);
+        let (result, left) = batch.recv_for(LONG);
         assert_eq!(result.unwrap(), 2);
         assert!(left < LONG && left > LONG / 2, "{left:?}");
     });
