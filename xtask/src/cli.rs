@@ -20,6 +20,12 @@ pub struct Cli {
 /// One subcommand a file in `tasks/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show what the host lacks, each with the package that brings it.
+    Doctor {
+        /// Install what is missing, as root or by sudo.
+        #[arg(long, visible_alias = "yes")]
+        install: bool,
+    },
     /// Bring a kernel's source here, verified, and print where its tree is.
     ///
     /// configs/kernels.toml names the kernels, where each comes from and what it must be. Without --kernel its
@@ -50,6 +56,75 @@ pub enum Command {
         #[command(subcommand)]
         action: PatchAction,
     },
+    /// Boot the kernel in a guest and run the tests there.
+    TestInVm(TestArgs),
+    /// Run all that CI runs, in the same order; the last line counts the tests.
+    Ci {
+        /// Install what the host lacks without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What to run in the guest, and in which guest.
+#[derive(Args, Clone, Debug)]
+pub struct TestArgs {
+    /// Only tests whose name contains this, as in `abi::` or `recvmmsg::ipv6`.
+    pub filter: Option<String>,
+
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+
+    /// Who runs the guest's instructions.
+    #[arg(long, value_enum, default_value_t = AccelChoice::Auto)]
+    pub accel: AccelChoice,
+
+    /// CPUs of a guest.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub smp: u32,
+
+    /// So many guests at once, each with a share of the tests.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: u32,
+
+    /// Write the results there as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// A shell in the guest in place of the tests.
+    #[arg(long, conflicts_with_all = ["filter", "junit", "jobs"])]
+    pub shell: bool,
+
+    /// Wait for a debugger before the guest's first instruction, and give the tests all the time there is.
+    #[arg(long, conflicts_with = "jobs")]
+    pub gdb: bool,
+
+    /// Boot this kernel, building none: for the tests of the verdicts.
+    #[arg(long, hide = true, value_name = "BZIMAGE")]
+    pub bzimage: Option<PathBuf>,
+
+    /// Run the tests that are faults on purpose, and only those.
+    #[arg(long, hide = true)]
+    pub ignored: bool,
+
+    /// How long a test may take.
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 60)]
+    pub deadline: u64,
+
+    /// How long the runner may be silent.
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 20)]
+    pub silence: u64,
+}
+
+/// Who runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AccelChoice {
+    /// KVM if it proves to work, else TCG.
+    Auto,
+    /// The host's CPU.
+    Kvm,
+    /// QEMU's translator: slow, and works everywhere.
+    Tcg,
 }
 
 const BUILD_KERNEL: &str = "\

@@ -17,6 +17,8 @@ pub enum Exit {
     Network = 5,
     /// No kernel came out: a patch does not apply, an option did not take, the compiler refused.
     Kernel = 6,
+    /// The user stopped it.
+    Interrupted = 130,
 }
 
 impl Exit {
@@ -47,6 +49,11 @@ impl fmt::Display for Classified {
 /// An error of class `exit` that says `message`: name the file, the cause and the fix.
 pub fn error(exit: Exit, message: impl fmt::Display) -> anyhow::Error {
     anyhow::Error::new(Classified { exit, message: message.to_string() })
+}
+
+/// The end of a command that has told the user all there is to tell: `main` adds nothing.
+pub fn said(exit: Exit) -> anyhow::Error {
+    error(exit, "")
 }
 
 impl std::error::Error for Classified {}

@@ -3,6 +3,8 @@
 mod cli;
 mod digest;
 mod exit;
+mod guest;
+mod host;
 mod kernel;
 mod lock;
 mod process;
@@ -18,7 +20,10 @@ fn main() -> ExitCode {
     match dispatch(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let message = format!("{error:#}");
+            if !message.is_empty() {
+                eprintln!("error: {message}");
+            }
             ExitCode::from(exit::Exit::of(&error))
         }
     }
@@ -27,10 +32,13 @@ fn main() -> ExitCode {
 fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::locate()?;
     match cli.command {
+        cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
         cli::Command::Patch { action } => tasks::patch::run(&workspace, &action),
         cli::Command::BuildKernel { kernel, package } => {
             tasks::build_kernel::run(&workspace, &kernel, &package.0)
         }
+        cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
+        cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

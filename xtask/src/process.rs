@@ -4,7 +4,11 @@
 //! clippy.toml forbids both anywhere else, so that no tool runs without its errors being named.
 #![expect(clippy::disallowed_methods, reason = "this is the wrapper the lint points to")]
 
-use std::io::{BufRead, BufReader};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, PipeWriter};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -59,6 +63,63 @@ pub fn stream(command: Cmd<'_>, mut on_line: impl FnMut(&str) -> Result<()>) -> 
         on_line(String::from_utf8_lossy(&text.context("reading a tool's output")?).trim_end())?;
     }
     child.wait().with_context(|| format!("waiting for `{line}`"))
+}
+
+/// A child that lives beside us, in a process group of its own: what a terminal's Ctrl-C does is left to us.
+/// It is killed when dropped, and by the kernel when the thread that started it is gone, however that came.
+pub struct Child(duct::Handle);
+
+impl Child {
+    /// Starts `program`, its stdin, stdout and stderr wired to these.
+    pub fn start(
+        program: &str,
+        arguments: &[OsString],
+        stdin: OwnedFd,
+        stdout: PipeWriter,
+        stderr: File,
+    ) -> Result<Self> {
+        duct::cmd("setpriv", guarded("KILL", program, arguments))
+            .stdin_file(stdin)
+            .stdout_file(stdout)
+            .stderr_file(stderr)
+            .before_spawn(|command| {
+                command.process_group(0);
+                Ok(())
+            })
+            .unchecked()
+            .start()
+            .map(Self)
+            .map_err(|cause| not_started(program, &cause))
+    }
+
+    /// Kills it and waits for its end.
+    pub fn kill(&self) -> Result<ExitStatus> {
+        self.0.kill().context("killing a child")?;
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&self) -> Result<ExitStatus> {
+        Ok(self.0.wait().context("waiting for a child")?.status)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+/// Runs `program` on our own terminal until it ends, or we do: then by a signal that lets it restore the terminal.
+pub fn foreground(program: &str, arguments: &[OsString]) -> Result<ExitStatus> {
+    let arguments = guarded("TERM", program, arguments);
+    Command::new("setpriv").args(arguments).status().map_err(|cause| not_started(program, &cause))
+}
+
+/// What to tell setpriv, so that `program` gets `signal` when the thread that started it is gone.
+fn guarded(signal: &str, program: &str, arguments: &[OsString]) -> Vec<OsString> {
+    let guard = ["--pdeathsig", signal, "--", program].map(OsString::from);
+    guard.iter().chain(arguments).cloned().collect()
 }
 
 fn not_started(line: &str, cause: &std::io::Error) -> anyhow::Error {

@@ -37,8 +37,10 @@ impl Progress {
 
     /// Sets how far the work goes, where that came to be known later.
     pub fn expect(&self, total: u64) {
-        self.bar.set_length(total);
-        self.bar.set_style(style(self.unit, true));
+        if self.bar.length() != Some(total) {
+            self.bar.set_length(total);
+            self.bar.set_style(style(self.unit, true));
+        }
     }
 
     /// How far the work is.

@@ -17,6 +17,7 @@ use super::series::{self, Series};
 use super::source::SourceTree;
 use crate::cli::{self, Flavor};
 use crate::digest::{self, atomic_write};
+use crate::host::room;
 use crate::lock::FileLock;
 use crate::process;
 use crate::progress;
@@ -57,6 +58,9 @@ pub fn apply(workspace: &Workspace, source: SourceTree, flavor: Flavor) -> Resul
     let name = format!("{}-{}", source.kernel, cli::name(&flavor));
     let trees = workspace.target.join("kernel");
     let dir = trees.join(&name);
+    if !dir.exists() {
+        room::require(&dir, room::KERNEL)?;
+    }
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let lock = FileLock::take(&trees.join(format!("{name}.lock")), &format!("building {name}"))?;
     // make and what it starts keep the lock: should we be killed, they still write to the tree.

@@ -3,11 +3,13 @@
 use anyhow::Result;
 
 use crate::cli::KernelArgs;
+use crate::host::{self, Purpose};
 use crate::kernel::source;
 use crate::workspace::Workspace;
 
 /// Obtains the tree and prints its path, alone on stdout.
 pub fn run(workspace: &Workspace, args: &KernelArgs) -> Result<()> {
+    host::require(&[Purpose::Fetch], args.yes)?;
     let tree = source::obtain(workspace, args)?;
     if let Some(notice) = &tree.notice {
         eprintln!("{notice}");

@@ -1,5 +1,8 @@
 //! The subcommands, one file each. Nothing else prints a result.
 
 pub mod build_kernel;
+pub mod ci;
+pub mod doctor;
 pub mod fetch;
 pub mod patch;
+pub mod test_in_vm;

@@ -21,7 +21,7 @@ fn fetch_into(room: &str, archive: &[u8]) -> Option<Outcome> {
         \"$XTASK\" fetch --kernel 6.11
         echo \"code $?\"
         find . -type f ! -name '*.lock' -printf 'kept %p\\n'
-        mount -o remount,size=64m \"$FASTNET_CACHE\" && \"$XTASK\" fetch --kernel 6.11";
+        mount -t tmpfs -o remount,size=64m none \"$FASTNET_CACHE\" && \"$XTASK\" fetch --kernel 6.11";
     let mut command = world.program("unshare");
     command.args(unshare).args(["sh", "-c", script]);
     command.env("ROOM", room).env("XTASK", env!("CARGO_BIN_EXE_xtask"));
@@ -43,6 +43,7 @@ fn an_archive_that_does_not_fit_is_not_begun() {
     let Some(outcome) = fetch_into("512k", &kernel(600 << 10)) else { return };
     assert_explained(&outcome);
     assert!(outcome.stderr.contains("this takes about 60"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("writing"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -51,4 +52,13 @@ fn a_tree_that_does_not_fit_is_taken_back() {
     assert_explained(&outcome);
     // About 300 KiB, from what was read and written until then.
     assert!(outcome.stderr.contains("this takes about 30"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_cache_that_cannot_be_made_is_named() {
+    let sha256 = sha256(b"");
+    let world =
+        World::with_source(&format!("tarball = {{ url = \"http://127.0.0.1:9\", sha256 = {sha256:?} }}"));
+    world.write("cache", "a file, where the folder would be");
+    world.run(&["--kernel", "6.11"]).fails(3, &["cannot make ", "/cache/sources (FASTNET_CACHE=DIR"]);
 }

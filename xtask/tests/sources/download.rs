@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::archive::{Archive, assert_kernel, kernel, sha256};
-use crate::server::{Reply, Server, serve};
-use crate::world::World;
+use crate::server::{Reply, Request, Server, serve};
+use crate::world::{Outcome, World};
 
 const SIZE: usize = 200_000;
 
@@ -115,6 +115,9 @@ fn a_range_that_begins_elsewhere_is_refused() {
 
     let begins = format!("asked for bytes from {half}, the server answered `bytes {}-", half - 1);
     world.run(&["--kernel", "6.11"]).fails(5, &[&begins]);
+    world.run(&["--kernel", "6.11"]).fails(5, &[&begins]);
+    let resumes: Vec<_> = server.gets().iter().map(Request::resumes).collect();
+    assert_eq!(resumes, [false, true, false, true], "the second run started over");
 }
 
 #[test]
@@ -194,8 +197,9 @@ fn a_slow_server_is_not_a_dead_one() {
     let world = world(&[server.url("linux-6.11.tar.xz")], &digest);
 
     let started = Instant::now();
-    let fetch = world.fetch(&["--kernel", "6.11"]).env("FASTNET_IDLE_TIMEOUT", "1").output().unwrap();
-    assert_eq!(fetch.status.code(), Some(0), "{}", String::from_utf8_lossy(&fetch.stderr));
+    let mut fetch = world.fetch(&["--kernel", "6.11"]);
+    let fetch = Outcome::of(fetch.env("FASTNET_IDLE_TIMEOUT", "1").output().unwrap());
+    assert_kernel(&fetch.tree(), SIZE);
     assert!(started.elapsed() > Duration::from_secs(1), "the server was not slow");
     assert_eq!(server.gets().len(), 1);
 }
@@ -213,7 +217,21 @@ fn a_server_that_falls_silent_is_left() {
     });
     let world = world(&[server.url("linux-6.11.tar.xz")], &digest);
 
-    let fetch = world.fetch(&["--kernel", "6.11"]).env("FASTNET_IDLE_TIMEOUT", "1").output().unwrap();
-    assert_eq!(fetch.status.code(), Some(0), "{}", String::from_utf8_lossy(&fetch.stderr));
+    let mut fetch = world.fetch(&["--kernel", "6.11"]);
+    let fetch = Outcome::of(fetch.env("FASTNET_IDLE_TIMEOUT", "1").output().unwrap());
+    assert_kernel(&fetch.tree(), SIZE);
     assert_eq!(server.gets().len(), 2, "silent, then resumed");
+}
+
+#[test]
+fn a_proxy_is_gone_through() {
+    let archive = kernel(SIZE);
+    let digest = sha256(&archive);
+    let proxy = Server::of(archive, "\"v1\"");
+    let world = world(&["http://kernel.invalid/linux-6.11.tar.xz".to_owned()], &digest);
+
+    let mut fetch = world.fetch(&["--kernel", "6.11"]);
+    let fetch = Outcome::of(fetch.env("http_proxy", proxy.url("")).output().unwrap());
+    assert_kernel(&fetch.tree(), SIZE);
+    assert_eq!(proxy.gets()[0].path, "http://kernel.invalid/linux-6.11.tar.xz");
 }

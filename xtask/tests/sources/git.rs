@@ -9,12 +9,16 @@ use crate::archive::MAKEFILE;
 use crate::server::{Reply, Request, Server};
 use crate::world::World;
 
+const FIRST: &str = "all:\n";
+
 /// Makes a repository of two commits, the second tagged v6.11; returns the tagged commit.
+///
+/// The first one's file is gone: who asks for history gets an error.
 fn repository(dir: &Path) -> String {
     let repository = Repository::init_bare(dir).unwrap();
     let who = Signature::now("Tester", "tester@example.org").unwrap();
     let mut parent = None;
-    for content in ["all:\n", MAKEFILE] {
+    for content in [FIRST, MAKEFILE] {
         let blob = repository.blob(content.as_bytes()).unwrap();
         let mut tree = repository.treebuilder(None).unwrap();
         tree.insert("Makefile", blob, 0o100_644).unwrap();
@@ -24,6 +28,8 @@ fn repository(dir: &Path) -> String {
         drop(parents);
         parent = Some(repository.find_commit(id).unwrap());
     }
+    let gone = git2::Oid::hash_object(git2::ObjectType::Blob, FIRST.as_bytes()).unwrap().to_string();
+    std::fs::remove_file(dir.join("objects").join(&gone[..2]).join(&gone[2..])).unwrap();
     let commit = parent.unwrap();
     repository.tag("v6.11", commit.as_object(), &who, "Linux 6.11", false).unwrap();
     commit.id().to_string()
@@ -105,7 +111,7 @@ fn a_tag_that_leads_elsewhere_is_refused() {
 #[test]
 fn a_missing_tag_or_repository_is_named() {
     let (_root, commit, server) = served();
-    world(&server.url("linux.git"), "v9", &commit).run(&[]).fails(5, &["has no tag v9"]);
+    world(&server.url("linux.git"), "v6.1", &commit).run(&[]).fails(5, &["has no tag v6.1"]);
     world(&server.url("other.git"), "v6.11", &commit).run(&[]).fails(5, &["other.git: 404"]);
     world("/not/there", "v6.11", &commit).run(&[]).fails(2, &["no git repository at /not/there"]);
 }

@@ -13,7 +13,7 @@ use crate::progress;
 use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
-use super::{Tree, room, unpack};
+use super::{Tree, room, security, unpack};
 
 /// apt's lists; `apt-get update` renews the folder's time.
 const LISTS: &str = "/var/lib/apt/lists";
@@ -31,7 +31,7 @@ struct Candidate {
 pub fn tree(workspace: &Workspace, package: &str) -> Result<Tree> {
     let candidate = candidate(workspace, package)?;
     let dir = cache::tree(workspace, &candidate.sha256, &format!("fetching {package}"), |workshop| {
-        download(workshop, package, &candidate)?;
+        download(workspace, workshop, package, &candidate)?;
         unpack_package(workshop, &candidate)
     })?;
     Ok(Tree { dir, identity: candidate.sha256 })
@@ -68,16 +68,28 @@ fn candidate(workspace: &Workspace, package: &str) -> Result<Candidate> {
     }
 }
 
-/// apt's answer about a package; it comes from its lists, not from the network.
+/// apt's answer about a package.
 fn ask(workspace: &Workspace, package: &str) -> Result<String> {
     let shell = process::shell(&workspace.root)?;
     let hash = "Acquire::ForceHash=SHA256";
-    process::read(cmd!(shell, "apt-get --print-uris -o {hash} download {package}")).exit(Exit::Host, || {
+    let asked = lists(workspace, package).and_then(|lists| {
+        process::read(cmd!(shell, "apt-get --print-uris {lists...} -o {hash} download {package}"))
+    });
+    asked.exit(Exit::Host, || {
         format!(
-            "apt has no {package}: on Debian or Ubuntu run `apt-get update`, elsewhere take `--kernel 6.11` \
-             or give a tree by `--source`"
+            "apt has no {package}: on Debian or Ubuntu run `apt-get update`; elsewhere name another kernel by \
+             `--kernel`, or a tree by `--source`"
         )
     })
+}
+
+/// The options for lists that have the package: none where it is among the host's own.
+fn lists(workspace: &Workspace, package: &str) -> Result<Vec<String>> {
+    let shell = process::shell(&workspace.root)?;
+    match process::read(cmd!(shell, "apt-get --print-uris download {package}")) {
+        Ok(_) => Ok(Vec::new()),
+        Err(_) => security::options(workspace),
+    }
 }
 
 /// `'URL' FILE SIZE SHA256:DIGEST`
@@ -88,14 +100,15 @@ fn parse(answer: &str) -> Result<Candidate> {
     Ok(Candidate { file: file.to_owned(), size: size.parse()?, sha256: sha256.to_owned() })
 }
 
-fn download(workshop: &Workshop, package: &str, candidate: &Candidate) -> Result<()> {
+fn download(workspace: &Workspace, workshop: &Workshop, package: &str, candidate: &Candidate) -> Result<()> {
     let shell = process::shell(&workshop.downloads)?;
     // The package, and the archive out of it.
     room::require(&workshop.downloads, 2 * candidate.size)?;
     progress::line(&format!("downloading {} by apt-get", candidate.file));
     // Else apt, as root, complains that its own user cannot write here.
     let user = "APT::Sandbox::User=root";
-    process::run(cmd!(shell, "apt-get -q -o {user} download {package}"))
+    let lists = lists(workspace, package)?;
+    process::run(cmd!(shell, "apt-get -q {lists...} -o {user} download {package}"))
         .exit(Exit::Network, || format!("apt cannot download {package}"))?;
     let got = digest::sha256_file(&workshop.downloads.join(&candidate.file))?;
     if got != candidate.sha256 {

@@ -45,7 +45,8 @@ pub fn tree(
     }
     create(&sources)?;
     create(&parent)?;
-    let _lock = FileLock::take(&downloads.with_added_extension("lock"), what)?;
+    let _lock = FileLock::take(&downloads.with_added_extension("lock"), what)
+        .exit(Exit::Host, || format!("cannot use {} ({ELSEWHERE})", parent.display()))?;
     if place.is_dir() {
         remove(&downloads)?;
         return Ok(place);

@@ -52,7 +52,7 @@ fn attempt(url: &str, part: &mut Part, progress: &Progress) -> Result<Attempt, F
     }
     let response = http::success(response)?;
     if response.status() == StatusCode::PARTIAL_CONTENT {
-        check_range(response.headers(), part.length())?;
+        check_range(response.headers(), part)?;
     } else {
         part.restart(origin(url, response.headers()))?;
     }
@@ -71,8 +71,8 @@ fn receive(mut response: Response, part: &mut Part, progress: &Progress) -> Resu
             Ok(0) => return Ok(Attempt::Whole),
             Ok(count) => room::needs(part.append(&buffer[..count]), || total)?,
             Err(cut) => {
-                let message = format!("cut off after {} of {total} bytes: {cut}", part.length());
-                return Ok(Attempt::Cut(message));
+                let (length, cause) = (part.length(), http::root_cause(&cut));
+                return Ok(Attempt::Cut(format!("cut off after {length} of {total} bytes: {cause}")));
             }
         }
         progress.set(part.length());
@@ -80,11 +80,13 @@ fn receive(mut response: Response, part: &mut Part, progress: &Progress) -> Resu
 }
 
 /// Fails where a partial answer begins elsewhere than asked: its bytes would go to the wrong place.
-fn check_range(headers: &HeaderMap, start: u64) -> Result<(), Failure> {
-    let range = header(headers, CONTENT_RANGE.as_str()).unwrap_or_default();
+fn check_range(headers: &HeaderMap, part: &mut Part) -> Result<(), Failure> {
+    let (start, range) = (part.length(), header(headers, CONTENT_RANGE.as_str()).unwrap_or_default());
     if range.starts_with(&format!("bytes {start}-")) {
         return Ok(());
     }
+    // The next run shall not ask such a server for a range again.
+    part.restart(None)?;
     Err(Failure::Refused(format!("asked for bytes from {start}, the server answered `{range}`")))
 }
 

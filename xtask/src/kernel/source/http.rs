@@ -14,7 +14,7 @@ use crate::exit::{Classify, Exit};
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that sends nothing for this long is taken for dead; one that is merely slow never is.
 const IDLE: Duration = Duration::from_secs(30);
-/// For [`any_answers`]: what a user without `--kernel` waits before the next kernel is tried.
+/// For [`probe`]: what a user without `--kernel` waits before the next kernel is tried.
 const PROBE: Duration = Duration::from_secs(3);
 
 /// No address of a source answered as a working server does; never an integrity failure.
@@ -38,7 +38,7 @@ pub enum Failure {
 
 impl From<reqwest::Error> for Failure {
     fn from(error: reqwest::Error) -> Self {
-        Self::Unreachable(chain(&error.without_url()))
+        Self::Unreachable(root_cause(&error))
     }
 }
 
@@ -61,7 +61,7 @@ fn build(connect: Duration, idle: Duration) -> Result<Client, Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // In reqwest's blocking client `timeout` limits the wait for the answer and then each read, not the sum.
     Client::builder().connect_timeout(connect).timeout(idle).build().map_err(|error| {
-        Failure::Unreachable(format!("no TLS (is ca-certificates installed?): {}", chain(&error)))
+        Failure::Unreachable(format!("no TLS (is ca-certificates installed?): {}", root_cause(&error)))
     })
 }
 
@@ -77,19 +77,29 @@ pub fn success(response: Response) -> Result<Response, Failure> {
     }
 }
 
-/// Whether any of the addresses is answered, within three seconds in all.
-pub fn any_answers<'a>(urls: impl Iterator<Item = &'a str>) -> bool {
+/// Fails where none of the addresses is answered within three seconds in all, with the reason of one.
+pub fn probe<'a>(urls: impl Iterator<Item = &'a str>) -> Result<(), Unreachable> {
     let (sender, answers) = mpsc::channel();
     for url in urls {
         let (sender, url) = (sender.clone(), url.to_owned());
         // Not joined: whoever is still waiting when one has answered does no harm.
         thread::spawn(move || {
             let answer = build(PROBE, PROBE).and_then(|client| success(client.head(url).send()?));
-            let _ = sender.send(!matches!(answer, Err(Failure::Unreachable(_))));
+            let _ = sender.send(match answer {
+                Err(Failure::Unreachable(reason)) => Err(Unreachable(reason)),
+                _ => Ok(()),
+            });
         });
     }
     drop(sender);
-    answers.iter().any(|answered| answered)
+    let mut last = Ok(());
+    for answer in answers {
+        if answer.is_ok() {
+            return Ok(());
+        }
+        last = answer;
+    }
+    last
 }
 
 /// The error of a download that no address brought; its cause is [`Unreachable`] where none even worked.
@@ -107,8 +117,8 @@ pub fn failed<T>(what: &str, failures: Vec<(&str, Failure)>) -> Result<T> {
     Err(cause).exit(Exit::Network, || format!("cannot download {what}"))
 }
 
-/// An error and its causes on one line: reqwest's own text leaves out why.
-fn chain(error: &dyn std::error::Error) -> String {
+/// What an error comes from in the end: the layers above that of reqwest only repeat each other.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes.last().unwrap_or(error).to_string()
 }

@@ -10,6 +10,7 @@ mod part;
 mod path;
 mod reach;
 mod room;
+mod security;
 mod tarball;
 mod unpack;
 mod upload_pack;

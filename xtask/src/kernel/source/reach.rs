@@ -42,10 +42,9 @@ impl Reach {
                 format!("{name} was out of reach {minutes} min ago, not asked again within an hour");
             return Err(Unreachable(message).into());
         }
-        let result = if http::any_answers(urls) {
-            fetch()
-        } else {
-            Err(Unreachable(format!("{name} is out of reach")).into())
+        let result = match http::probe(urls) {
+            Ok(()) => fetch(),
+            Err(Unreachable(reason)) => Err(Unreachable(format!("{name} is out of reach: {reason}")).into()),
         };
         if result.as_ref().is_err_and(anyhow::Error::is::<Unreachable>) {
             digest::atomic_write(&memo, "")?;

@@ -1,0 +1,100 @@
+//! Thin, safe wrappers over the system calls that the tests need.
+//!
+//! What the kernel writes to goes to a [`Mapping`] only, which Rust never refers to across a call; so bad
+//! pointers, which the tests are full of, are bad for the kernel alone. A wrapper that fails where a test did not
+//! expect it panics: that is a failed test.
+
+// Each of them says so above, once for all.
+#![allow(clippy::missing_panics_doc)]
+
+pub mod abi;
+pub mod memory;
+pub mod messages;
+pub mod net;
+pub mod process;
+pub mod raw;
+mod receive;
+pub mod witness;
+
+use std::ffi::c_long;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+use crate::sys::abi::Abi;
+use crate::sys::messages::Messages;
+
+/// The number of `remember_mmsghdr()`, the same on every architecture.
+pub const SYS_REMEMBER_MMSGHDR: c_long = 600;
+/// Forgets the array that starts at `msgvec`.
+pub const MMSGHDR_FORGET: u32 = 1;
+/// Forgets all arrays of this address space on this socket.
+pub const MMSGHDR_FORGET_ALL: u32 = 2;
+
+/// `remember_mmsghdr()` with any arguments at all: it only reads what it is given.
+///
+/// # Errors
+/// Those of the system call.
+pub fn remember_mmsghdr(fd: RawFd, msgvec: usize, vlen: u32, flags: u32) -> io::Result<()> {
+    Abi::Native.remember(fd, msgvec, vlen, flags)
+}
+
+/// Whether this kernel has `remember_mmsghdr()`, found out as an application should: by a bad descriptor.
+pub fn has_remember() -> bool {
+    errno(remember_mmsghdr(-1, 0, 0, 0)) != libc::ENOSYS
+}
+
+/// Skips this test on a kernel without the system call.
+#[macro_export]
+macro_rules! needs_remember {
+    () => {
+        if !$crate::sys::has_remember() {
+            $crate::skip!("this kernel has no remember_mmsghdr()");
+        }
+    };
+}
+
+/// The error number that a call ended with.
+#[track_caller]
+pub fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
+    let error = result.expect_err("the call should have failed");
+    error.raw_os_error().unwrap_or_else(|| panic!("{error} has no number"))
+}
+
+/// Remembers and forgets whole arrays on a socket.
+pub trait Remember: AsRawFd {
+    /// Remembers all of `messages`.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    fn remember(&self, messages: &Messages) -> io::Result<()> {
+        messages.abi().remember(self.as_raw_fd(), messages.address(0), messages.vlen(), 0)
+    }
+
+    /// Forgets the array that starts where `messages` does.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    fn forget(&self, messages: &Messages) -> io::Result<()> {
+        messages.abi().remember(self.as_raw_fd(), messages.address(0), 0, MMSGHDR_FORGET)
+    }
+
+    /// Forgets every array of this process on the socket.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    fn forget_all(&self) -> io::Result<()> {
+        remember_mmsghdr(self.as_raw_fd(), 0, 0, MMSGHDR_FORGET_ALL)
+    }
+}
+
+impl<T: AsRawFd> Remember for T {}
+
+/// The result of a system call that returns nothing but success.
+pub(crate) fn zero(result: c_long) -> io::Result<()> {
+    count(result).map(drop)
+}
+
+/// The result of a system call that returns a count.
+pub(crate) fn count(result: c_long) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}

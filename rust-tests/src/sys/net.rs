@@ -1,0 +1,199 @@
+//! Sockets beyond what `std::net` offers.
+
+use std::ffi::c_int;
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixDatagram;
+use std::ptr;
+use std::time::Duration;
+
+use crate::sys::{count, zero};
+
+/// A test that waits longer for a datagram has failed.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// A receiver on a free port of the loopback and a sender connected to it, IPv4.
+pub fn udp4() -> (UdpSocket, UdpSocket) {
+    udp(Ipv4Addr::LOCALHOST.into())
+}
+
+/// The same for IPv6.
+pub fn udp6() -> (UdpSocket, UdpSocket) {
+    udp(Ipv6Addr::LOCALHOST.into())
+}
+
+fn udp(address: std::net::IpAddr) -> (UdpSocket, UdpSocket) {
+    let receiver = UdpSocket::bind((address, 0)).expect("bind");
+    let sender = UdpSocket::bind((address, 0)).expect("bind");
+    sender.connect(receiver.local_addr().expect("its address")).expect("connect");
+    for socket in [&receiver, &sender] {
+        socket.set_read_timeout(Some(PATIENCE)).expect("SO_RCVTIMEO");
+    }
+    (receiver, sender)
+}
+
+/// A socket of any kind; `None` where this kernel has no such protocol.
+pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Option<OwnedFd> {
+    // SAFETY: only numbers go in.
+    let fd = unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) };
+    // SAFETY: a descriptor that nobody else knows.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Binds an IPv4 socket to a free port of the loopback.
+pub fn bind4(socket: &impl AsRawFd) {
+    let address = sockaddr4(Ipv4Addr::LOCALHOST, 0);
+    let len = socklen::<libc::sockaddr_in>();
+    // SAFETY: an address of that length.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) };
+    assert_eq!(result, 0, "bind: {}", io::Error::last_os_error());
+}
+
+pub(crate) fn sockaddr4(address: Ipv4Addr, port: u16) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET.try_into().expect("a small number"),
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from(address).to_be() },
+        sin_zero: [0; 8],
+    }
+}
+
+pub(crate) fn socklen<T>() -> libc::socklen_t {
+    size_of::<T>().try_into().expect("a small type")
+}
+
+/// Sets an option that is a plain value.
+///
+/// # Errors
+/// Those of the system call.
+pub fn set_option<T: Copy>(socket: &impl AsRawFd, level: c_int, name: c_int, value: T) -> io::Result<()> {
+    let len = socklen::<T>();
+    // SAFETY: a value of that length, only read.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), len) };
+    zero(result.into())
+}
+
+/// The words of an option: one, or an array of them.
+///
+/// # Errors
+/// Those of the system call.
+pub fn option<const N: usize>(socket: &impl AsRawFd, level: c_int, name: c_int) -> io::Result<[c_int; N]> {
+    let mut value = [0; N];
+    let mut len = socklen::<[c_int; N]>();
+    // SAFETY: room of that length.
+    let result =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut len) };
+    zero(result.into()).map(|()| value)
+}
+
+/// `SO_ERROR`, which it also clears.
+pub fn take_error(socket: &impl AsRawFd) -> c_int {
+    let [error] = option(socket, libc::SOL_SOCKET, libc::SO_ERROR).expect("SO_ERROR");
+    error
+}
+
+/// How many bytes the next datagram has (of a stream: all bytes), 0 if there is none.
+pub fn next_len(socket: &impl AsRawFd) -> c_int {
+    queue_len(socket, libc::FIONREAD)
+}
+
+/// How many bytes a stream's other end has not acknowledged yet.
+pub fn unsent(socket: &impl AsRawFd) -> c_int {
+    queue_len(socket, libc::TIOCOUTQ)
+}
+
+fn queue_len(socket: &impl AsRawFd, request: libc::Ioctl) -> c_int {
+    let mut len = 0;
+    // SAFETY: both requests write one int.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut len) };
+    assert_eq!(result, 0, "ioctl {request:#x}: {}", io::Error::last_os_error());
+    len
+}
+
+/// Passes a descriptor to whoever holds the other end.
+pub fn send_fd(socket: &UnixDatagram, fd: RawFd) {
+    let mut byte = [0_u8];
+    let mut iov = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    let mut control = [0_usize; 3];
+    // SAFETY: all zero is a valid msghdr, a struct of integers and pointers.
+    let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    message.msg_iov = &raw mut iov;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    // SAFETY: there is room for one header and one descriptor, and sendmsg() only reads what it points to.
+    let result = unsafe {
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(socklen::<RawFd>()) as usize;
+        ptr::write_unaligned(libc::CMSG_DATA(header).cast(), fd);
+        libc::sendmsg(socket.as_raw_fd(), &raw const message, 0)
+    };
+    assert_eq!(count(result as i64).expect("sendmsg"), 1);
+}
+
+/// Shuts a connected socket down for receiving: who waits there gets an empty message.
+pub fn shutdown(socket: &impl AsRawFd) {
+    // SAFETY: only numbers go in.
+    let result = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RD) };
+    assert_eq!(result, 0, "shutdown: {}", io::Error::last_os_error());
+}
+
+/// Whether a descriptor is closed by exec.
+pub fn closes_on_exec(socket: &impl AsRawFd) -> bool {
+    // SAFETY: only numbers go in.
+    let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFD) };
+    assert!(flags >= 0, "F_GETFD: {}", io::Error::last_os_error());
+    flags & libc::FD_CLOEXEC != 0
+}
+
+/// Closes descriptor `fd` and makes it `socket`'s at the same moment.
+pub fn replace_fd(fd: RawFd, socket: &impl AsRawFd) {
+    // SAFETY: whoever owns `fd` still owns an open descriptor.
+    let result = unsafe { libc::dup2(socket.as_raw_fd(), fd) };
+    assert_eq!(result, fd, "dup2: {}", io::Error::last_os_error());
+}
+
+/// A control message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Its level and its type.
+    pub kind: (c_int, c_int),
+    /// What follows the header.
+    pub data: Vec<u8>,
+}
+
+impl Control {
+    /// The number that it begins with.
+    pub fn int(&self) -> c_int {
+        c_int::from_ne_bytes(self.data[..4].try_into().expect("four bytes"))
+    }
+}
+
+/// Takes a control buffer of this ABI's words apart.
+pub fn controls(mut buffer: &[u8], word: usize) -> Vec<Control> {
+    let header = word + 8;
+    let mut controls = Vec::new();
+    while buffer.len() >= header {
+        let int = |at: usize| c_int::from_ne_bytes(buffer[at..at + 4].try_into().expect("four bytes"));
+        let len = usize::try_from(int(0)).expect("a length");
+        assert!((header..=buffer.len()).contains(&len), "a control message of {len} in {}", buffer.len());
+        controls.push(Control { kind: (int(word), int(word + 4)), data: buffer[header..len].to_vec() });
+        buffer = &buffer[len.next_multiple_of(word).min(buffer.len())..];
+    }
+    controls
+}
+
+/// Takes an address of IPv4 or IPv6 apart.
+#[track_caller]
+pub fn address(name: &[u8]) -> SocketAddr {
+    let port = u16::from_be_bytes([name[2], name[3]]);
+    match (i32::from(u16::from_ne_bytes([name[0], name[1]])), name.len()) {
+        (libc::AF_INET, 16) => (<[u8; 4]>::try_from(&name[4..8]).expect("four bytes"), port).into(),
+        (libc::AF_INET6, 28) => (<[u8; 16]>::try_from(&name[8..24]).expect("sixteen bytes"), port).into(),
+        odd => panic!("address family and length are {odd:?}"),
+    }
+}

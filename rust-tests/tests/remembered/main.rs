@@ -1,0 +1,30 @@
+//! What it means that an array is remembered, for how long, and by whom.
+
+// Whatever can't go on has failed.
+#![allow(clippy::unwrap_used)]
+
+mod headers;
+mod lifetime;
+mod owners;
+mod threads;
+
+use std::net::UdpSocket;
+
+use rust_tests::sys::memory::PAGE;
+use rust_tests::sys::messages::{Messages, Shape};
+
+const NOW: i32 = libc::MSG_DONTWAIT;
+/// `sockaddr_in`.
+const IPV4: usize = 16;
+/// Memory that just holds a remembered array of equal messages.
+const ONE_ARRAY: u64 = PAGE as u64;
+
+fn array() -> Messages {
+    Messages::new(4, &Shape::payload(64).name().control(64))
+}
+
+fn send(sender: &UdpSocket, texts: &[&str]) {
+    for text in texts {
+        sender.send(text.as_bytes()).unwrap();
+    }
+}

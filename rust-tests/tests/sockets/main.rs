@@ -1,0 +1,10 @@
+//! `recvmmsg()` on sockets of every kind, plainly and into remembered arrays: there must be no difference.
+
+// Whatever can't go on has failed.
+#![allow(clippy::unwrap_used)]
+
+mod batch;
+mod controls;
+mod flags;
+mod kinds;
+mod waiting;

@@ -1,0 +1,94 @@
+//! The guest's executables: init and the tests, linked statically, found through cargo's own messages.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Message, TargetKind};
+
+use crate::exit::{Classify, Exit};
+use crate::process;
+use crate::workspace::Workspace;
+
+/// The triple is named, though it is the host's: without it RUSTFLAGS would reach build scripts too, and
+/// proc macros can't be linked statically.
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+
+/// What cargo built for the guest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Executables {
+    /// PID 1 and the runner.
+    pub init: PathBuf,
+    /// Each test executable by the name of its file in `rust-tests/tests`.
+    pub tests: Vec<(String, PathBuf)>,
+}
+
+/// Builds `rust-tests` and tells where everything is.
+pub fn build(workspace: &Workspace) -> Result<Executables> {
+    let shell = process::shell(&workspace.root)?;
+    let target = workspace.target.join("guest");
+    let command = xshell::cmd!(
+        shell,
+        "cargo test --no-run --quiet --package rust-tests --tests --bins --target {TRIPLE}
+            --target-dir {target} --message-format json-render-diagnostics"
+    )
+    .env("RUSTFLAGS", "-C target-feature=+crt-static")
+    // The size of the initramfs, and code for TCG to translate, are time in every boot.
+    .env("CARGO_PROFILE_DEV_STRIP", "symbols")
+    .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+    let messages =
+        process::read(command).exit(Exit::Usage, || "the guest's tests do not compile".to_owned())?;
+    read(&messages)
+}
+
+fn read(messages: &str) -> Result<Executables> {
+    let mut init = None;
+    let mut tests = Vec::new();
+    for message in Message::parse_stream(messages.as_bytes()) {
+        let Message::CompilerArtifact(artifact) = message.context("reading cargo's messages")? else {
+            continue;
+        };
+        let Some(executable) = artifact.executable else { continue };
+        if artifact.target.kind.contains(&TargetKind::Test) {
+            tests.push((artifact.target.name, executable.into_std_path_buf()));
+        } else if artifact.target.name == "init" && !artifact.profile.test {
+            init = Some(executable.into_std_path_buf());
+        }
+    }
+    let init = init.context("cargo built no executable named init")?;
+    Ok(Executables { init, tests })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn artifact(kind: &str, name: &str, test: bool, executable: &str) -> String {
+        format!(
+            r#"{{"reason":"compiler-artifact","package_id":"p","manifest_path":"/m",
+            "target":{{"kind":["{kind}"],"crate_types":["bin"],"name":"{name}","src_path":"/s","edition":"2024",
+            "doc":false,"doctest":false,"test":true}},
+            "profile":{{"opt_level":"0","debuginfo":0,"debug_assertions":true,"overflow_checks":true,"test":{test}}},
+            "features":[],"filenames":[],"executable":{executable},"fresh":true}}"#
+        )
+        .replace('\n', "")
+    }
+
+    #[test]
+    fn init_and_tests_are_told_apart() {
+        let messages = [
+            artifact("lib", "rust_tests", false, "null"),
+            artifact("lib", "rust_tests", true, r#""/t/rust_tests-1""#),
+            artifact("bin", "init", false, r#""/t/init""#),
+            artifact("bin", "init", true, r#""/t/init-2""#),
+            artifact("test", "abi", true, r#""/t/abi-3""#),
+        ]
+        .join("\n");
+        let expected = Executables { init: "/t/init".into(), tests: vec![("abi".into(), "/t/abi-3".into())] };
+        assert_eq!(read(&messages).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_init_is_an_error() {
+        assert!(read(&artifact("test", "abi", true, r#""/t/abi-3""#)).is_err());
+    }
+}

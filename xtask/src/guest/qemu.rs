@@ -1,0 +1,127 @@
+//! QEMU: its command line, and the three ways out of it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::PipeReader;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use anyhow::{Context, Result};
+
+use super::accel::Accel;
+use crate::process::{self, Child};
+
+/// The emulator, as every distribution names it.
+pub const PROGRAM: &str = "qemu-system-x86_64";
+
+/// A machine to boot.
+#[derive(Clone, Debug)]
+pub struct Machine<'a> {
+    /// The bzImage.
+    pub kernel: &'a Path,
+    /// The initramfs.
+    pub initramfs: &'a Path,
+    /// Who runs its instructions.
+    pub accel: Accel,
+    /// How many CPUs it has.
+    pub smp: u32,
+    /// How much memory, in MiB.
+    pub memory: u32,
+    /// Whether it waits for a debugger before its first instruction.
+    pub gdb: bool,
+    /// What init is to do: `tests`, `shell` or `probe`, with arguments.
+    pub init: String,
+}
+
+/// A running machine.
+pub struct Running {
+    /// QEMU itself.
+    pub child: Child,
+    /// What the guest's console shows; ends with QEMU.
+    pub console: PipeReader,
+    /// What the guest's runner reports; ends with QEMU.
+    pub ktap: UnixStream,
+}
+
+impl Machine<'_> {
+    /// Starts the machine; what QEMU itself complains of goes to `errors`.
+    pub fn start(&self, errors: File) -> Result<Running> {
+        let (console, console_end) = std::io::pipe().context("making a pipe")?;
+        // One end of a socket pair as QEMU's stdin: no name in the file system, so nothing to leave behind.
+        let (ktap, ktap_end) = UnixStream::pair().context("making a socket pair")?;
+        let mut arguments = self.arguments();
+        arguments.extend(words(
+            "-chardev file,id=console,path=/dev/stdout -serial chardev:console
+             -chardev socket,id=ktap,fd=0 -device virtio-serial-pci
+             -device virtserialport,chardev=ktap,name=fastnet.ktap",
+        ));
+        let child = Child::start(PROGRAM, &arguments, OwnedFd::from(ktap_end), console_end, errors)?;
+        Ok(Running { child, console, ktap })
+    }
+
+    /// Runs the machine with its console on our own terminal.
+    pub fn interact(&self) -> Result<ExitStatus> {
+        let mut arguments = self.arguments();
+        arguments.extend(words("-chardev stdio,id=console,signal=off -serial chardev:console"));
+        process::foreground(PROGRAM, &arguments)
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = words("-nodefaults -no-user-config -display none -no-reboot");
+        arguments.extend(words(match self.accel {
+            Accel::Kvm => "-machine q35,accel=kvm -cpu host",
+            // A named model, so that a guest is the same on every host. SMAP and SMEP catch a kernel that touches
+            // user memory outside its windows; ERMS and FSRM, which `max` has, would turn copies into `rep movsb`,
+            // a loop of single bytes to a translator.
+            Accel::Tcg => "-machine q35 -accel tcg,thread=multi -cpu qemu64,+smap,+smep,+rdrand,+rdseed",
+        }));
+        arguments.extend(words(&format!("-smp {} -m {}", self.smp, self.memory)));
+        arguments.extend(["-kernel".into(), self.kernel.into()]);
+        arguments.extend(["-initrd".into(), self.initramfs.into()]);
+        arguments.extend(["-append".into(), self.command_line().into()]);
+        if self.gdb {
+            arguments.extend(words("-s -S"));
+        }
+        arguments
+    }
+
+    /// The kernel's command line. An oops is a panic, since nothing after it can be trusted; a panic ends QEMU
+    /// at once.
+    fn command_line(&self) -> String {
+        let nokaslr = if self.gdb { "nokaslr " } else { "" };
+        let init = &self.init;
+        format!("{nokaslr}console=ttyS0 loglevel=7 printk.devkmsg=on oops=panic panic=-1 -- {init}")
+    }
+}
+
+fn words(text: &str) -> Vec<OsString> {
+    text.split_whitespace().map(OsString::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_init_is_to_do_ends_the_command_line() {
+        let machine = Machine {
+            kernel: Path::new("/k/bz Image"),
+            initramfs: Path::new("/i"),
+            accel: Accel::Tcg,
+            smp: 3,
+            memory: 512,
+            gdb: true,
+            init: "tests --filter abi".to_owned(),
+        };
+        let arguments = machine.arguments();
+        let after =
+            |name: &str| arguments[arguments.iter().position(|word| word == name).unwrap() + 1].clone();
+        assert_eq!(after("-kernel"), "/k/bz Image");
+        assert_eq!(after("-smp"), "3");
+        let append = after("-append").into_string().unwrap();
+        assert!(append.starts_with("nokaslr ") && append.ends_with(" -- tests --filter abi"), "{append}");
+        assert!(arguments.contains(&"-S".into()));
+    }
+}

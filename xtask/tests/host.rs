@@ -1,0 +1,64 @@
+//! A host that lacks something is told so at once, by a program that runs none of what it looks for.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a black-box test starts the program itself"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// Runs `doctor` on a host whose PATH is `programs` alone.
+fn doctor(programs: &Path, options: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .arg("doctor")
+        .args(options)
+        .env("PATH", programs)
+        .env("FASTNET_CACHE", programs)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn an_empty_path_ends_with_3_naming_tool_and_package() {
+    let empty = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let output = doctor(empty.path(), &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
+    let screen = text(&output.stdout);
+    for (tool, package) in [("flex", "flex"), ("qemu-system-x86_64", "qemu-system-x86"), ("rpmbuild", "rpm")]
+    {
+        let line = screen.lines().find(|line| line.contains(&format!(" {tool} "))).unwrap_or(&screen);
+        assert!(line.starts_with("!!") && line.contains(&format!("package {package}")), "{line}");
+    }
+    assert!(screen.lines().count() < 40, "more than a screen:\n{screen}");
+    assert!(text(&output.stderr).contains("doctor --install"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_failing_package_manager_is_quoted() {
+    let programs = tempfile::tempdir().unwrap();
+    for name in ["env", "sudo", "dnf"] {
+        let path = programs.path().join(name);
+        fs::write(
+            &path,
+            "#!/bin/sh\necho Reading package lists\necho 'E: the disk is on fire' >&2\necho Goodbye\nexit 100\n",
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let output = doctor(programs.path(), &["--install"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    let error = said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    assert!(error.contains("E: the disk is on fire"), "{said}");
+}
