@@ -144,7 +144,8 @@ A kernel's patches are mails in linux-patches/<kernel>/, listed in the file `ser
 
 To edit them:
   cargo xtask patch export /tmp/linux --kernel 6.12   one commit a patch, above the tag `pristine`
-  git -C /tmp/linux rebase -i pristine                reword, split, fix up, add
+  git -C /tmp/linux rebase -i pristine                reword, split, fix up, add (new files by `git add -f`,
+                                                      as Debian's .gitignore ignores all)
   cargo xtask patch refresh /tmp/linux                commits -> mails; those unchanged stay byte for byte
   cargo xtask patch check                             every prefix of the series applies";
 

@@ -158,7 +158,7 @@ fn hang() {
         [("interrupts_on", 1), ("interrupts_on", 2), ("interrupts_off", 1), ("interrupts_off", 2)]
     {
         let name = format!("kernel_loop_{name}");
-        let arguments = format!("--smp {smp} --deadline 1 --silence 4");
+        let arguments = format!("--smp {smp} --deadline 1 --silence 6");
         fault(&name, &arguments).assert(4, "HANG", &format!("faults::{name}"), 40);
     }
 }
@@ -237,14 +237,14 @@ fn with_fake_qemu(folder: &Path, body: &str, arguments: &str) -> Command {
 fn a_guest_that_never_answers_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = with_fake_qemu(folder.path(), "exec sleep 1000", "--accel tcg --silence 1");
-    Run::start(&mut command).end().assert(4, "HANG", "boot", 30);
+    Run::start(&mut command).end().assert(4, "HANG", "boot", 60);
 }
 
 /// A hundred megabytes of console, then the end: the log keeps both ends and says how much it lacks.
 #[test]
 fn a_console_flood_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
-    let flood = "echo first; yes 0123456789 | head -c 100000000; echo last";
+    let flood = "echo first; yes $(printf %0100000d 0) | head -c 100000000; echo last";
     let run = Run::start(&mut with_fake_qemu(folder.path(), flood, "--accel tcg"));
     let log = Path::new(&run.folder).join("guest-0/console.log");
     run.end().assert(4, "LOST", "boot", 60);

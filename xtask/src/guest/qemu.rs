@@ -91,8 +91,13 @@ impl Machine<'_> {
     /// at once.
     fn command_line(&self) -> String {
         let nokaslr = if self.gdb { "nokaslr " } else { "" };
+        // A translator that a busy host starves is no kernel that stalls.
+        let patience = match self.accel {
+            Accel::Kvm => "",
+            Accel::Tcg => "rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 ",
+        };
         let init = &self.init;
-        format!("{nokaslr}console=ttyS0 loglevel=7 printk.devkmsg=on oops=panic panic=-1 -- {init}")
+        format!("{nokaslr}{patience}console=ttyS0 loglevel=7 printk.devkmsg=on oops=panic panic=-1 -- {init}")
     }
 }
 

@@ -30,9 +30,9 @@ pub fn build(workspace: &Workspace, tree: &PatchedTree, config: Config) -> Resul
     let wanted = Wanted::load(workspace, config, tree.flavor)?;
     let dir = layout::objtree(&tree.dir, &wanted.name);
     let compiler = make::compiler_version()?;
-    let inputs =
-        format!("{}\n{}\n{compiler}\n{}", tree.source.identity, tree.series_sha256, make::settings()?);
-    let key = digest::sha256(format!("{inputs}\n{}", wanted.sha256()));
+    let tools = format!("{compiler}\n{}", make::settings()?);
+    let (source, series) = (&tree.source.identity, &tree.series_sha256);
+    let key = digest::sha256(format!("{source}\n{series}\n{tools}\n{}", wanted.sha256()));
     if let Some(manifest) = Manifest::intact(&dir, &key) {
         return Ok(KernelBuild { dir, manifest });
     }
@@ -40,7 +40,7 @@ pub fn build(workspace: &Workspace, tree: &PatchedTree, config: Config) -> Resul
     let mut make = Make::new(&tree.dir, &dir)?;
     Manifest::remove(&dir)?;
     let job = Job::start(&dir)?;
-    wanted.configure(&mut make, &inputs)?;
+    wanted.configure(&mut make, &format!("{source}\n{}\n{tools}", tree.kconfig_sha256))?;
     compile(&mut make, workspace, &format!("{}-{}", tree.source.kernel, wanted.name))?;
     job.done()?;
 
@@ -52,8 +52,8 @@ pub fn build(workspace: &Workspace, tree: &PatchedTree, config: Config) -> Resul
         flavor: cli::name(&tree.flavor),
         config: wanted.name,
         sha256: Inputs {
-            source: tree.source.identity.clone(),
-            series: tree.series_sha256.clone(),
+            source: source.clone(),
+            series: series.clone(),
             config: sha256_file(&dir.join(".config"))?,
         },
         compiler,

@@ -29,7 +29,7 @@ pub struct File {
 }
 
 impl File {
-    /// Reads `path`; none where there is no file.
+    /// Reads `path`; none where there is no file. A link or a folder there is an error.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         let about = match fs::symlink_metadata(path) {
             Err(cause) if matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {

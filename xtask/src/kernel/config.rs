@@ -186,3 +186,47 @@ fn symbol(line: &str) -> Option<&str> {
     let line = line.trim();
     line.strip_prefix("config ").or_else(|| line.strip_prefix("menuconfig ")).map(str::trim)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missed(fragments: &[&str], config: &str) -> Vec<String> {
+        let fragments = fragments.iter().zip(["one", "two"]);
+        let fragments =
+            fragments.map(|(text, origin)| Fragment { origin: origin.into(), text: (*text).into() });
+        let wanted = Wanted { name: "vm".into(), base: "tinyconfig", fragments: fragments.collect() };
+        let missed = wanted.missed(config).unwrap().into_iter();
+        missed.map(|missed| format!("{} {}={:?}", missed.origin, missed.option, missed.got)).collect()
+    }
+
+    #[test]
+    fn every_kind_of_value_is_checked() {
+        let config = "CONFIG_A=y\nCONFIG_B=m\n# CONFIG_C is not set\nCONFIG_S=\"-x y\"\nCONFIG_N=64\n";
+        assert!(missed(&[config, "# CONFIG_GONE is not set\nCONFIG_C=n\n"], config).is_empty());
+        assert_eq!(
+            missed(&["CONFIG_B=y\nCONFIG_C=y\n# CONFIG_A is not set\nCONFIG_D=y\nCONFIG_N=65\n"], config),
+            [
+                "one:3 CONFIG_A=Some(\"y\")",
+                "one:1 CONFIG_B=Some(\"m\")",
+                "one:2 CONFIG_C=Some(\"not set\")",
+                "one:4 CONFIG_D=None",
+                "one:5 CONFIG_N=Some(\"64\")",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_last_fragment_wins() {
+        assert!(missed(&["CONFIG_A=y\n", "# CONFIG_A is not set\n"], "").is_empty());
+        assert_eq!(missed(&["# CONFIG_A is not set\n", "CONFIG_A=y\n"], ""), ["two:1 CONFIG_A=None"]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_option_is_refused() {
+        for line in ["A=y", "CONFIG_A", "CONFIG_A=", "CONFIG_A y"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert_eq!(parse("# CONFIG_A is set elsewhere"), Ok(None));
+    }
+}

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use git2::{
-    Commit, IndexAddOption, Oid, Repository, RepositoryInitOptions, ResetType, Signature, Sort, Time,
+    Commit, DiffOptions, IndexAddOption, Oid, Repository, RepositoryInitOptions, ResetType, Signature, Sort,
+    Time,
 };
 use xshell::cmd;
 
@@ -132,7 +133,9 @@ pub fn refresh(dir: &Path, folder: &Path) -> Result<Refreshed> {
 fn above<'r>(repo: &'r Repository, base: &Commit<'_>, dir: &Path) -> Result<Vec<Commit<'r>>> {
     let usage = |what: &str| error(Exit::Usage, format!("{}: {what}", dir.display()));
     let head = repo.head()?.peel_to_commit()?;
-    let changed = repo.diff_tree_to_workdir_with_index(Some(&head.tree()?), None)?;
+    let mut options = DiffOptions::new();
+    options.include_untracked(true);
+    let changed = repo.diff_tree_to_workdir_with_index(Some(&head.tree()?), Some(&mut options))?;
     if changed.deltas().len() > 0 {
         return Err(usage("there are uncommitted changes; commit or stash them first"));
     }

@@ -97,7 +97,7 @@ fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -
 }
 
 /// Checks that every package of a build holds what its name promises.
-pub fn verify(build: &KernelBuild) -> Result<()> {
+fn verify(build: &KernelBuild) -> Result<()> {
     let release = &build.manifest.release;
     for package in &build.manifest.packages {
         let path = &package.path;

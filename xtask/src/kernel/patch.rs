@@ -16,7 +16,7 @@ use super::layout;
 use super::series::{self, Series};
 use super::source::SourceTree;
 use crate::cli::{self, Flavor};
-use crate::digest::atomic_write;
+use crate::digest::{self, atomic_write};
 use crate::host::room;
 use crate::lock::FileLock;
 use crate::process;
@@ -34,6 +34,8 @@ pub struct PatchedTree {
     pub flavor: Flavor,
     /// The sha256 of the patches applied.
     pub series_sha256: String,
+    /// The sha256 of the Kconfig files they change: with the source, what a `.config` depends on.
+    pub kconfig_sha256: String,
     _lock: FileLock,
 }
 
@@ -66,8 +68,20 @@ pub fn apply(workspace: &Workspace, source: SourceTree, flavor: Flavor) -> Resul
 
     materialise(&source.dir, &source.identity, &changes, &dir)
         .with_context(|| format!("cannot bring {} up to date", dir.display()))?;
-    let series_sha256 = series::sha256(patches);
-    Ok(PatchedTree { dir, source, flavor, series_sha256, _lock: lock })
+    let (series_sha256, kconfig_sha256) = (series::sha256(patches), kconfig_sha256(&changes));
+    Ok(PatchedTree { dir, source, flavor, series_sha256, kconfig_sha256, _lock: lock })
+}
+
+fn kconfig_sha256(changes: &Changes) -> String {
+    // Kconfig and Kconfig.debug, and the defconfigs.
+    let is_kconfig =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("config"));
+    let files = changes.iter().filter(|(path, _)| is_kconfig(path));
+    let parts = files.map(|(path, file)| {
+        let content = file.as_ref().map_or(&[][..], |file| &file.content);
+        format!("{} {}\n", digest::sha256(content), path.display())
+    });
+    digest::sha256(parts.collect::<String>())
 }
 
 /// Makes `dir` the source in `pristine` with `changes` on it.
@@ -122,5 +136,52 @@ fn put(path: &Path, wanted: Option<&File>) -> Result<()> {
             let mode = if file.executable { 0o755 } else { 0o644 };
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).with_context(context)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    fn file(content: &str, executable: bool) -> File {
+        File { content: content.into(), executable }
+    }
+
+    #[test]
+    fn only_what_differs_is_written_and_what_is_dropped_comes_back() {
+        let (pristine, tree) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let dir = tree.path();
+        for name in ["same", "changed", "gone"] {
+            fs::write(pristine.path().join(name), name).unwrap();
+        }
+        let changes = Changes::from([
+            ("changed".into(), Some(file("anew", false))),
+            ("gone".into(), None),
+            ("new/script".into(), Some(file("#!", true))),
+        ]);
+        let read = |name: &str| File::read(&dir.join(name)).unwrap();
+        let modified = |name: &str| fs::metadata(dir.join(name)).unwrap().modified().unwrap();
+        materialise(pristine.path(), "1", &changes, dir).unwrap();
+        assert_eq!(read("same"), Some(file("same", false)));
+        for (path, wanted) in &changes {
+            assert_eq!(&File::read(&dir.join(path)).unwrap(), wanted);
+        }
+
+        // Long ago, so that whatever is written has another time.
+        for name in ["same", "changed", "new/script"] {
+            fs::File::open(dir.join(name)).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        materialise(pristine.path(), "1", &changes, dir).unwrap();
+        materialise(pristine.path(), "2", &changes, dir).unwrap();
+        for name in ["same", "changed", "new/script"] {
+            assert_eq!(modified(name), SystemTime::UNIX_EPOCH, "{name}");
+        }
+
+        materialise(pristine.path(), "2", &Changes::new(), dir).unwrap();
+        assert_eq!(modified("same"), SystemTime::UNIX_EPOCH);
+        assert_eq!(read("changed"), Some(file("changed", false)));
+        assert_eq!(read("gone"), Some(file("gone", false)));
+        assert_eq!(read("new/script"), None);
     }
 }

@@ -6,7 +6,6 @@ use crate::cli::{Format, KernelArgs};
 use crate::host::{self, Purpose};
 use crate::kernel;
 use crate::kernel::manifest::Manifest;
-use crate::kernel::package;
 use crate::workspace::Workspace;
 
 /// Builds, and prints the manifest's path alone on stdout.
@@ -19,7 +18,6 @@ pub fn run(workspace: &Workspace, args: &KernelArgs, formats: &[Format]) -> Resu
     host::require(&needed, args.yes)?;
 
     let build = kernel::build_packages(workspace, args, formats)?;
-    package::verify(&build)?;
     let manifest = &build.manifest;
     eprintln!("Linux {}, config {}, by {}", manifest.release, manifest.config, manifest.compiler);
     for package in &manifest.packages {

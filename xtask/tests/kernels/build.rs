@@ -148,5 +148,5 @@ fn a_make_that_outlives_us_keeps_the_tree_locked() {
 fn within_a_minute<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(wait()));
-    receiver.recv_timeout(Duration::from_secs(60)).unwrap()
+    receiver.recv_timeout(Duration::from_mins(1)).unwrap()
 }
