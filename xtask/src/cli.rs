@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     name = "cargo xtask",
     bin_name = "cargo xtask",
     after_help = "Exit codes: 0 pass, 1 tests failed, 2 usage, 3 the host lacks something, \
-                  4 the guest died, 5 network or integrity, 6 no kernel came out."
+                  4 the guest died, 5 network or integrity, 6 no kernel came out, 130 interrupted."
 )]
 pub struct Cli {
     #[command(subcommand)]
