@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::qemu::{self, Machine, Running};
+use super::qemu::{self, Accel, Machine, Running};
 use crate::cli::AccelChoice;
 use crate::digest::atomic_write;
 use crate::exit::{self, Exit};
@@ -21,15 +21,6 @@ use crate::workspace::Workspace;
 
 /// A boot on a working KVM takes a tenth of this.
 const PROBE: Duration = Duration::from_secs(4);
-
-/// Who runs the guest's instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accel {
-    /// The host's CPU.
-    Kvm,
-    /// QEMU's translator.
-    Tcg,
-}
 
 /// Settles who runs the guest: the reason comes with it if it is not what one would hope.
 pub fn choose(

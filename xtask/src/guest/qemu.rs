@@ -10,11 +10,19 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 
-use super::accel::Accel;
 use crate::process::{self, Child};
 
 /// The emulator, as every distribution names it.
 pub const PROGRAM: &str = "qemu-system-x86_64";
+
+/// Who runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accel {
+    /// The host's CPU.
+    Kvm,
+    /// QEMU's translator.
+    Tcg,
+}
 
 /// A machine to boot.
 #[derive(Clone, Debug)]

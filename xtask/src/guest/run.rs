@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::accel::{self, Accel};
+use super::accel;
 use super::executables;
 use super::initramfs::Initramfs;
-use super::qemu::Machine;
+use super::qemu::{Accel, Machine};
 use super::session::{self, Event, Limits, Outcome};
 use super::verdict::Case;
 use crate::cli::{Config, TestArgs};

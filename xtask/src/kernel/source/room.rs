@@ -3,14 +3,14 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use indicatif::HumanBytes;
+
+use crate::host::room;
 
 /// Fails where the disk under `place` has not `needed` bytes free.
 pub fn require(place: &Path, needed: u64) -> Result<()> {
-    let disk =
-        rustix::fs::statvfs(place).with_context(|| format!("asking for room in {}", place.display()))?;
-    if disk.f_bavail.saturating_mul(disk.f_frsize) >= needed {
+    if room::free(place)? >= needed {
         return Ok(());
     }
     needs(Err(io::Error::from(ErrorKind::StorageFull).into()), || needed)
