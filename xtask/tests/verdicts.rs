@@ -56,6 +56,16 @@ impl Run {
         }
     }
 
+    /// Waits until the guest has reported `line`, which xtask shows only in its log.
+    fn wait_for_ktap(&self, line: &str) {
+        let log = Path::new(&self.folder).join("guest-0/ktap.log");
+        let patience = Instant::now() + Duration::from_secs(20);
+        while !fs::read_to_string(&log).unwrap().contains(line) {
+            assert!(Instant::now() < patience, "no {line:?} in {}", log.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -176,10 +186,11 @@ fn floods() {
     fault("console_flood", "--deadline 3").assert(1, "TIMEOUT", "faults::console_flood", 40);
 }
 
-/// Starts a guest that has shown to be at work.
+/// Starts a guest that has shown to be at work: one test is over, the next one runs.
 fn at_work() -> Run {
     let mut run = Run::start(&mut test_in_vm(&kernel(), "--accel tcg faults::at_work"));
     run.wait_for("pass    faults::at_work_1_passes ");
+    run.wait_for_ktap("# start faults::at_work_2_sleeps\n");
     run
 }
 
