@@ -81,6 +81,9 @@ const fn program(name: &'static str, packages: [&'static str; 2], purposes: &'st
 const CERTIFICATES: Detect =
     Detect::File(&["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"]);
 
+/// A package of packages; dpkg-buildpackage asks for it by name, where there is a Debian to ask.
+const BUILD_ESSENTIAL: Detect = Detect::File(&["/usr/share/build-essential/list", "/etc/redhat-release"]);
+
 use Purpose::{Build, Deb, Fetch, Guest, Lint, Rpm, Shell};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
@@ -107,6 +110,7 @@ pub const TOOLS: &[Tool] = &[
     program("rsync", ["rsync", "rsync"], &[Build]),
     program("dpkg-deb", ["dpkg", "dpkg"], &[Deb]),
     program("dpkg-buildpackage", ["dpkg-dev", "dpkg-dev"], &[Deb]),
+    tool("build-essential", BUILD_ESSENTIAL, ["build-essential", "gcc-c++"], &[Deb]),
     program("dh", ["debhelper", "debhelper"], &[Deb]),
     program("rpmbuild", ["rpm", "rpm-build"], &[Rpm]),
     program("rpm", ["rpm", "rpm"], &[Rpm]),
