@@ -103,6 +103,10 @@ pub struct TestArgs {
     #[arg(long, hide = true, value_name = "BZIMAGE")]
     pub bzimage: Option<PathBuf>,
 
+    /// Run this static executable, one of the kernel's own tests, as one more test.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub kselftest: Vec<PathBuf>,
+
     /// Run the tests that are faults on purpose, and only those.
     #[arg(long, hide = true)]
     pub ignored: bool,
@@ -147,7 +151,8 @@ To edit them:
   git -C /tmp/linux rebase -i pristine                reword, split, fix up, add (new files by `git add -f`,
                                                       as Debian's .gitignore ignores all)
   cargo xtask patch refresh /tmp/linux                commits -> mails; those unchanged stay byte for byte
-  cargo xtask patch check                             every prefix of the series applies";
+  cargo xtask patch check                             every prefix of the series applies
+  cargo xtask patch check --build --kernel 6.12       every prefix builds, boots and passes; no new warning";
 
 /// What to do with the series.
 #[derive(Debug, Subcommand)]
@@ -155,7 +160,16 @@ pub enum PatchAction {
     /// Apply each kernel's patches in memory, one by one; an error names patch, file and hunk.
     ///
     /// Without --kernel or --source, every kernel whose source is on this machine is checked.
-    Check(PatchArgs),
+    Check {
+        /// Build and boot every prefix of the series too; look for new warnings, by checkpatch, W=1 and sparse;
+        /// run the series' kselftest; and build without the option, with IPV6=m and with IPV6=n.
+        ///
+        /// Takes a quarter of an hour. What has passed is not done again.
+        #[arg(long)]
+        build: bool,
+        #[command(flatten)]
+        args: PatchArgs,
+    },
     /// List the patches: number, flavor, files and lines changed, subject.
     List {
         /// Only this kernel's, of those in configs/kernels.toml.

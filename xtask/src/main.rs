@@ -1,5 +1,6 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
+mod check;
 mod cli;
 mod digest;
 mod exit;

@@ -50,7 +50,7 @@ impl<'a> Guests<'a> {
         }
         let folder = new_folder(&workspace.target.join("runs"))?;
         let initramfs = folder.join("initramfs");
-        fill(workspace, options.shell)?
+        fill(workspace, options)?
             .write(&initramfs)
             .exit(Exit::Host, || format!("writing {}", initramfs.display()))?;
         let (accel, notice) = accel::choose(workspace, options.accel, kernel, &initramfs)?;
@@ -152,7 +152,7 @@ impl Drop for Guests<'_> {
     }
 }
 
-fn fill(workspace: &Workspace, shell: bool) -> Result<Initramfs> {
+fn fill(workspace: &Workspace, options: &TestArgs) -> Result<Initramfs> {
     let executables = executables::build(workspace)?;
     let mut initramfs = Initramfs::new();
     initramfs.executable("init", &executables.init)?;
@@ -160,7 +160,12 @@ fn fill(workspace: &Workspace, shell: bool) -> Result<Initramfs> {
     for (name, file) in &executables.tests {
         initramfs.executable(&format!("tests/{name}"), file)?;
     }
-    if shell {
+    initramfs.directory("kselftest");
+    for file in &options.kselftest {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        initramfs.executable(&format!("kselftest/{name}"), file)?;
+    }
+    if options.shell {
         let busybox = Path::new("/bin/busybox");
         initramfs.directory("bin");
         initramfs.executable("bin/busybox", busybox).exit(Exit::Host, || {
