@@ -1,5 +1,6 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
+mod bench;
 mod check;
 mod cli;
 mod digest;
@@ -40,6 +41,9 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
             tasks::build_kernel::run(&workspace, &kernel, &package.0)
         }
         cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
+        cli::Command::Bench { action: cli::BenchAction::Local(arguments) } => {
+            tasks::bench::run(&workspace, &arguments)
+        }
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

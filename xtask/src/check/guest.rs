@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::cli::{AccelChoice, Config, Flavor, KernelArgs, TestArgs};
+use crate::cli::{AccelChoice, Config, KernelArgs, TestArgs};
 use crate::exit::{Exit, error};
 use crate::guest::run::Guests;
 use crate::guest::verdict::{self, Case, Verdict};
@@ -68,7 +68,7 @@ fn arguments(filter: Option<String>, kselftest: Vec<PathBuf>) -> TestArgs {
         kernel: KernelArgs {
             kernel: None,
             source: None,
-            flavor: Flavor::Fastnet,
+            flavor: None,
             config: Config::Vm,
             yes: false,
         },

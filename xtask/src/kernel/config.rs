@@ -39,6 +39,7 @@ impl Wanted {
     pub fn load(workspace: &Workspace, config: Config, flavor: &str) -> Result<Self> {
         let (base, names): (_, &[&str]) = match config {
             Config::Vm => ("tinyconfig", &["vm"]),
+            Config::Lean => ("tinyconfig", &["lean"]),
             Config::Debug => ("tinyconfig", &["vm", "debug"]),
             Config::Hints => ("tinyconfig", &["vm", "hints"]),
             Config::Distro => ("defconfig", &["distro"]),

@@ -1,5 +1,6 @@
 //! The subcommands, one file each. Nothing else prints a result.
 
+pub mod bench;
 pub mod build_kernel;
 pub mod ci;
 pub mod doctor;

@@ -1,0 +1,7 @@
+//! What receiving costs: plan -> run -> statistics -> report.
+
+pub mod plan;
+pub mod report;
+pub mod result;
+pub mod run;
+pub mod statistics;

@@ -1,0 +1,131 @@
+//! Figures as people read them: a line a cell, and tables in Markdown.
+
+use std::fmt::Write as _;
+
+use super::plan::{Cell, Receiver, Shape};
+use super::result::{Measured, Outcome, Record};
+use super::statistics::{Figure, TOLERANCE, apart};
+use crate::cli;
+
+/// A record in one line.
+pub fn line(record: &Record) -> String {
+    let name = format!("{:8} {:34}", record.flavor, record.cell.to_string());
+    match &record.outcome {
+        Outcome::Measured(measured) => {
+            let Figure { min, median, max } = measured.figure;
+            let spread = 100.0 * measured.figure.spread();
+            let bytes =
+                measured.bytes.map_or(String::new(), |bytes| format!(", {} KiB charged", bytes >> 10));
+            format!("{name} {median:9.1} {} ({min:.1}..{max:.1}, {spread:.2} %){bytes}", measured.unit)
+        }
+        Outcome::Skipped { why } => format!("{name} skipped: {why}"),
+        Outcome::Failed { verdict, why } => format!("{name} {}: {why}", verdict.to_uppercase()),
+    }
+}
+
+/// The tables: one a kernel, a row a shape, a column a receiver.
+pub fn tables(records: &[Record]) -> String {
+    let mut text = String::new();
+    let mut releases = distinct(records.iter().map(|record| &record.flavor));
+    // Stock first: the others are told by their ratio to it.
+    releases.sort_by_key(|flavor| *flavor != "stock");
+    for flavor in releases {
+        let of: Vec<_> = records.iter().filter(|record| record.flavor == *flavor).collect();
+        let receiving: Vec<_> = of.iter().filter(|record| !remembers(record)).copied().collect();
+        if let Some(first) = receiving.first() {
+            // Writing to a String cannot fail, here and below.
+            let _ = writeln!(text, "\n**{}**, config {}\n", first.release, first.config);
+            text += &table(&receiving, records);
+        }
+        let remembering: Vec<_> = of.into_iter().filter(|record| remembers(record)).collect();
+        if !remembering.is_empty() {
+            text += "\n| `remember_mmsghdr()` | a message | kernel memory |\n|---|--:|--:|\n";
+        }
+        for record in remembering {
+            if let Outcome::Measured(Measured { figure, bytes, .. }) = &record.outcome {
+                let kib = bytes.unwrap_or_default() >> 10;
+                let Cell { receiver, shape } = record.cell;
+                let layout = cli::name(&receiver).replace("remember_", "");
+                let _ = writeln!(
+                    text,
+                    "| {} {layout} messages | {:.1} | {kib} KiB |",
+                    shape.messages, figure.median
+                );
+            }
+        }
+    }
+    text
+}
+
+fn remembers(record: &Record) -> bool {
+    matches!(record.cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered)
+}
+
+fn table(records: &[&Record], all: &[Record]) -> String {
+    let receivers = distinct(records.iter().map(|record| record.cell.receiver));
+    let mut text = "| bytes | a call | |".to_owned();
+    for receiver in &receivers {
+        let _ = write!(text, " {} |", cli::name(receiver));
+    }
+    let _ = write!(text, "\n|--:|--:|---|{}\n", "--:|".repeat(receivers.len()));
+    for shape in distinct(records.iter().map(|record| record.cell.shape)) {
+        let Shape { family, size, messages, name } = shape;
+        let name = if name { ", name" } else { "" };
+        let _ = write!(text, "| {size} | {messages} | {}{name} |", cli::name(&family));
+        let stock = median(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
+        for &receiver in &receivers {
+            let median = median(all, &records[0].flavor, Cell { receiver, shape });
+            let _ = match (median, stock) {
+                (Some(median), Some(stock)) => write!(text, " {median:.0} ({:.3}) |", median / stock),
+                (Some(median), None) => write!(text, " {median:.0} |"),
+                (None, _) => write!(text, " |"),
+            };
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The cells whose boots differ by more than is tolerated, a line each, and how many were measured more than once.
+pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
+    let mut lines = Vec::new();
+    let mut repeated = 0;
+    for (flavor, cell) in distinct(records.iter().map(|record| (&record.flavor, record.cell))) {
+        let medians = medians(records, flavor, cell);
+        if medians.len() > 1 {
+            repeated += 1;
+            let apart = apart(&medians);
+            if apart > TOLERANCE {
+                let medians: Vec<_> = medians.iter().map(|median| format!("{median:.1}")).collect();
+                lines.push(format!("{flavor:8} {cell}: {} ({:.2} %)", medians.join(", "), 100.0 * apart));
+            }
+        }
+    }
+    (lines, repeated)
+}
+
+/// Of all boots.
+fn median(records: &[Record], flavor: &str, cell: Cell) -> Option<f64> {
+    Figure::of(&medians(records, flavor, cell)).map(|figure| figure.median)
+}
+
+/// A boot each.
+fn medians(records: &[Record], flavor: &str, cell: Cell) -> Vec<f64> {
+    let of = records.iter().filter(|record| record.flavor == flavor && record.cell == cell);
+    of.filter_map(|record| match &record.outcome {
+        Outcome::Measured(measured) => Some(measured.figure.median),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Each once, in the order of their first coming.
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen
+}
