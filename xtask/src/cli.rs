@@ -130,6 +130,11 @@ pub struct TestArgs {
 pub enum BenchAction {
     /// Receive over a guest's loopback, in every way there is, and print what a datagram costs.
     Local(BenchArgs),
+    /// Count how often each branch hint of the patches is right, and the branches taken before and after.
+    ///
+    /// Fails on a hint that is wrong more often than right. Hints that the load never reaches are listed apart.
+    /// Builds three kernels: one that counts its hints, stock, and one with the hints alone.
+    Hints(PatchArgs),
 }
 
 /// What to measure, and in which guests.

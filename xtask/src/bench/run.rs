@@ -121,6 +121,7 @@ impl Bench {
             smp: 1,
             memory: MEMORY,
             gdb: false,
+            gate: None,
             init: format!("bench --deadline {}", LIMITS.test.as_secs()),
         };
         session::run(&machine, LIMITS, &folder, events, &|case| {

@@ -65,13 +65,7 @@ fn run(workspace: &Workspace, kernel: &Path, arguments: &TestArgs) -> Result<Vec
 fn arguments(filter: Option<String>, kselftest: Vec<PathBuf>) -> TestArgs {
     TestArgs {
         filter,
-        kernel: KernelArgs {
-            kernel: None,
-            source: None,
-            flavor: None,
-            config: Config::Vm,
-            yes: false,
-        },
+        kernel: KernelArgs { kernel: None, source: None, flavor: None, config: Config::Vm, yes: false },
         accel: AccelChoice::Auto,
         smp: 2,
         jobs: 1,

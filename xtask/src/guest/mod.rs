@@ -3,10 +3,12 @@
 pub mod accel;
 mod console;
 pub mod executables;
+pub mod gate;
 pub mod initramfs;
 mod judge;
 pub mod junit;
 mod ktap;
+pub mod monitor;
 pub mod qemu;
 pub mod run;
 pub mod runs;

@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 
+use super::gate::Gate;
 use crate::process::{self, Child};
 use crate::workspace::Workspace;
 
@@ -74,6 +75,8 @@ pub struct Machine<'a> {
     pub memory: u32,
     /// Whether it waits for a debugger before its first instruction.
     pub gdb: bool,
+    /// Where measurements mark their beginnings and ends, if somebody looks on.
+    pub gate: Option<&'a Gate>,
     /// What init is to do: `tests`, `bench`, `shell` or `probe`, with arguments.
     pub init: String,
 }
@@ -100,6 +103,7 @@ impl Machine<'_> {
              -chardev socket,id=ktap,fd=0 -device virtio-serial-pci
              -device virtserialport,chardev=ktap,name=fastnet.ktap",
         ));
+        arguments.extend(self.gate.iter().flat_map(|gate| gate.arguments()));
         let child = Child::start(PROGRAM, &arguments, OwnedFd::from(ktap_end), console_end, errors)?;
         Ok(Running { child, console, ktap })
     }
@@ -132,7 +136,8 @@ impl Machine<'_> {
     /// The kernel's command line. An oops is a panic, since nothing after it can be trusted; a panic ends QEMU
     /// at once.
     fn command_line(&self) -> String {
-        let nokaslr = if self.gdb { "nokaslr " } else { "" };
+        // Whoever looks on takes addresses for those of the image.
+        let nokaslr = if self.gdb || self.gate.is_some() { "nokaslr " } else { "" };
         // A translator that a busy host starves is no kernel that stalls.
         let patience = match self.accel {
             Accel::Kvm => "",
@@ -160,6 +165,7 @@ mod tests {
             smp: 3,
             memory: 512,
             gdb: true,
+            gate: None,
             init: "tests --filter abi".to_owned(),
         };
         let arguments = machine.arguments();

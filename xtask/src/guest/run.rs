@@ -104,6 +104,7 @@ impl<'a> Guests<'a> {
             smp: self.options.smp,
             memory,
             gdb: self.options.gdb,
+            gate: None,
             init,
         }
     }

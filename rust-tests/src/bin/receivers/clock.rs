@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Error, Result, bail, ensure};
 
+use crate::gate::Gate;
+
 /// What a tick is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -31,12 +33,13 @@ impl FromStr for Unit {
 pub struct Clock {
     unit: Unit,
     overhead: u64,
+    watcher: Option<&'static Gate>,
 }
 
 impl Clock {
     /// Calibrates the clock. One that is to count instructions must prove that it does.
     pub fn new(unit: Unit) -> Result<Self> {
-        let mut clock = Self { unit, overhead: 0 };
+        let mut clock = Self { unit, overhead: 0, watcher: None };
         // The least of many: an interrupt between two looks is not the clock's.
         clock.overhead = least(1000, || clock.time(|| ()).1);
         if unit == Unit::Instructions {
@@ -49,9 +52,17 @@ impl Clock {
         Ok(clock)
     }
 
+    /// No clock at all: the host looks on, from where work begins to where it ends.
+    pub fn watched(gate: Gate) -> Self {
+        Self { unit: Unit::Nanoseconds, overhead: 0, watcher: Some(Box::leak(Box::new(gate))) }
+    }
+
     /// Does `work` and tells how many ticks it took, without those that looking at the clock takes.
     #[inline]
     pub fn time<T>(&self, work: impl FnOnce() -> T) -> (T, u64) {
+        if let Some(gate) = self.watcher {
+            return (gate.around(work), 0);
+        }
         let start = self.now();
         let result = work();
         let ticks = self.now() - start;

@@ -13,6 +13,8 @@ mod array;
 mod cell;
 mod clock;
 mod feed;
+mod gate;
+mod hints;
 mod io_uring_recv;
 mod io_uring_recvmsg;
 mod measure;
@@ -32,6 +34,8 @@ use rust_tests::skip;
 
 use crate::cell::{Cell, Receiver};
 use crate::clock::{Clock, Unit};
+use crate::gate::Gate;
+use crate::hints::Hints;
 use crate::measure::{Bench, Round};
 use crate::remembering::Layout;
 
@@ -48,12 +52,27 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (Some(cell), Some(unit), None) = (arguments.next(), arguments.next(), arguments.next()) else {
-        bail!("usage: receivers CELL instructions|ns");
+        bail!("usage: receivers CELL instructions|ns|trace|hints");
     };
-    let cell: Cell = cell.parse()?;
-    let clock = Clock::new(unit.parse::<Unit>()?)?;
+    let name = cell;
+    let cell: Cell = name.parse()?;
+    let clock = match unit.as_str() {
+        "trace" => {
+            let gate = Gate::open()?;
+            gate.say(&format!("cell {name}"))?;
+            Clock::watched(gate)
+        }
+        "hints" => Clock::new(Unit::Nanoseconds)?,
+        unit => Clock::new(unit.parse::<Unit>()?)?,
+    };
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").context("asking for the release")?;
     println!("release {}", release.trim());
+    if unit == "hints" {
+        let before = Hints::read()?;
+        rounds(&cell, clock)?;
+        let gate = Gate::open()?;
+        return Hints::read()?.since(&before).iter().try_for_each(|row| gate.say(row));
+    }
     for Round { ticks, datagrams, calls } in rounds(&cell, clock)? {
         println!("round {ticks} {datagrams} {calls}");
     }
