@@ -3,5 +3,6 @@
 
 mod build;
 mod check;
+mod killed;
 mod patches;
 mod world;

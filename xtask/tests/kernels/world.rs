@@ -41,6 +41,8 @@ $(O)/%.o: net/%.c $(O)/auto.conf
 net/%.o: net/%.c
 	@$(if $(W),$(CC) -Wall -c -o $(O)/checked.o $<)
 	@$(if $(C),sparse $<)
+bindeb-pkg:
+	@packager > linux-libc-dev_1.deb
 headers:
 	@mkdir -p $(O)/usr/include
 "#;
