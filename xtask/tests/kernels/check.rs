@@ -207,14 +207,20 @@ fn only_new_warnings_count() {
 
 #[test]
 fn every_variant_must_build_and_off_means_off() {
-    for (patch, step, said) in [
-        ("char call[] = \"HAS_CALL\";\n", "REMEMBER_MMSGHDR off", "has remember_mmsghdr() all the same"),
-        ("#if !defined IPV6 && defined REMEMBER_MMSGHDR\n#error no\n#endif\n", "IPV6=n", "error: #error no"),
+    let error = |condition: &str| format!("#if {condition} && defined REMEMBER_MMSGHDR\n#error no\n#endif\n");
+    for (patch, step, code, said) in [
+        (
+            "char call[] = \"HAS_CALL\";\n".to_owned(),
+            "REMEMBER_MMSGHDR off",
+            1,
+            "has remember_mmsghdr() all the same",
+        ),
+        (error("defined IPV6_MODULE"), "IPV6=m", 6, "error: #error no"),
+        (error("!defined IPV6 && !defined IPV6_MODULE"), "IPV6=n", 6, "error: #error no"),
     ] {
         let world = world();
         world.write("root/configs/vm.config", "CONFIG_IPV6=y\nCONFIG_REMEMBER_MMSGHDR=y\n");
         world.adding("2.patch", &format!("{CALL}{patch}").replace("const char call", "const char name"));
-        let code = if step == "IPV6=n" { 6 } else { 1 };
         fails_at(&check(&world), step, code, &[step, said]);
     }
 }

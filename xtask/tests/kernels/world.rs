@@ -37,7 +37,7 @@ $(O)/arch/x86/boot/bzImage: $(O)/a.o $(O)/b.o
 $(O)/%.o: net/%.c $(O)/auto.conf
 	@echo "  CC      net/$*.o"
 	@echo $* >> $(O)/compiled
-	@$(CC) $$(sed -n 's/^CONFIG_\([A-Z0-9_]*\)=.*/-D\1/p' $(O)/auto.conf) -c -o $@ $<
+	@$(CC) $$(sed -n 's/^CONFIG_\([A-Z0-9_]*\)=m$$/-D\1_MODULE/p; s/^CONFIG_\([A-Z0-9_]*\)=.*/-D\1/p' $(O)/auto.conf) -c -o $@ $<
 net/%.o: net/%.c
 	@$(if $(W),$(CC) -Wall -c -o $(O)/checked.o $<)
 	@$(if $(C),sparse $<)
