@@ -31,10 +31,31 @@ pub struct Count {
     pub wrong: u64,
 }
 
-impl Count {
-    /// Whether the hint does harm.
-    pub fn is_mostly_wrong(self) -> bool {
-        self.wrong > self.right
+/// What a load said of some hints.
+#[derive(Debug)]
+pub struct Judged {
+    /// Those that it reached.
+    pub reached: Vec<(Hint, Count)>,
+    /// Those of which it says nothing, and so nothing good.
+    pub never: Vec<Hint>,
+}
+
+impl Judged {
+    /// Judges each hint by what was counted.
+    pub fn new(hints: Vec<Hint>, counts: &Counts) -> Self {
+        let (mut reached, mut never) = (Vec::new(), Vec::new());
+        for hint in hints {
+            match counts.of(&hint) {
+                Some(count) => reached.push((hint, count)),
+                None => never.push(hint),
+            }
+        }
+        Self { reached, never }
+    }
+
+    /// Those that are wrong more often than right.
+    pub fn wrong(&self) -> impl Iterator<Item = &Hint> {
+        self.reached.iter().filter(|(_, count)| count.wrong > count.right).map(|(hint, _)| hint)
     }
 }
 
@@ -59,7 +80,7 @@ impl Counts {
     }
 
     /// What there is of a hint; none where it was never reached.
-    pub fn of(&self, hint: &Hint) -> Option<Count> {
+    fn of(&self, hint: &Hint) -> Option<Count> {
         let cut = |text: &str, most| text.chars().take(most).collect::<String>();
         let file = hint.path.file_name().unwrap_or_default().to_string_lossy();
         self.0.get(&(cut(&hint.function, FUNCTION), cut(&file, FILE), hint.line)).copied()
@@ -179,13 +200,24 @@ SYSCALL_DEFINE2(call, int, fd,
             counts.add(row).unwrap();
         }
         assert!(counts.add("hint udp_recvmsg udp.c").is_err());
-        let count = |line, function: &str| {
-            let path = "net/ipv4/udp.c".into();
-            counts.of(&Hint { path, line, function: function.to_owned(), text: String::new() })
-        };
-        assert_eq!(count(1900, "udp_recvmsg"), Some(Count { right: 15, wrong: 1 }));
-        assert_eq!(count(1900, "udpv6_recvmsg"), None);
-        let long = count(7, "a_function_with_quite_a_long_name").unwrap();
-        assert!(long.is_mostly_wrong());
+        assert_eq!(counts.of(&hint(1900, "udp_recvmsg")), Some(Count { right: 15, wrong: 1 }));
+        assert_eq!(counts.of(&hint(1900, "udpv6_recvmsg")), None);
+        assert!(counts.of(&hint(7, "a_function_with_quite_a_long_name")).is_some());
+    }
+
+    fn hint(line: u32, function: &str) -> Hint {
+        Hint { path: "net/ipv4/udp.c".into(), line, function: function.to_owned(), text: String::new() }
+    }
+
+    #[test]
+    fn a_hint_is_wrong_right_or_unknown() {
+        let mut counts = Counts::default();
+        for row in ["hint f udp.c 1 3 4", "hint f udp.c 2 4 4", "hint f udp.c 3 9 0"] {
+            counts.add(row).unwrap();
+        }
+        let judged = Judged::new((1..=4).map(|line| hint(line, "f")).collect(), &counts);
+        assert_eq!(judged.wrong().collect::<Vec<_>>(), [&hint(1, "f")]);
+        assert_eq!(judged.reached.len(), 3);
+        assert_eq!(judged.never, [hint(4, "f")]);
     }
 }

@@ -4,12 +4,13 @@ use std::iter;
 
 use anyhow::Result;
 
-use crate::bench::hints::{self, Count, Hint};
+use crate::bench::hints::{self, Count, Hint, Judged};
 use crate::bench::plan::{Cell, Family, Mix, Receiver, Shape, Size};
 use crate::bench::watch::{self, Traced};
 use crate::cli::{Config, Flavor, KernelArgs, PatchArgs};
 use crate::exit::{Exit, error};
 use crate::host::{self, Purpose};
+use crate::kernel::manifest::Manifest;
 use crate::kernel::series::Series;
 use crate::kernel::{self, source};
 use crate::workspace::Workspace;
@@ -17,54 +18,56 @@ use crate::workspace::Workspace;
 /// Runs the command.
 pub fn run(workspace: &Workspace, arguments: &PatchArgs) -> Result<()> {
     host::require(&[Purpose::Fetch, Purpose::Build, Purpose::Guest], arguments.yes)?;
-    let kernel = |flavor, config| {
-        let asked = KernelArgs { flavor: Some(flavor), config, ..KernelArgs::from(arguments) };
-        kernel::build_kernel(workspace, &asked).map(|build| build.manifest)
-    };
+    let judged = judge(workspace, arguments)?;
+    compare(workspace, arguments)?;
+    let wrong: Vec<_> = judged.wrong().map(|hint| format!("\n  {}", place(hint))).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} hints are wrong more often than right:{}", wrong.len(), wrong.concat());
+    Err(error(Exit::Tests, message))
+}
+
+/// Counts how often each hint is right, and shows it.
+fn judge(workspace: &Workspace, arguments: &PatchArgs) -> Result<Judged> {
     let source = source::obtain(workspace, &KernelArgs::from(arguments))?;
     let added = hints::added(Series::load(&source.patches)?.all(), &source.dir)?;
+    let built = build(workspace, arguments, Flavor::Fastnet, Config::Hints)?;
+    let judged = Judged::new(added, &watch::hints(workspace, &built.bzimage.path, &load())?);
 
-    let counting = kernel(Flavor::Fastnet, Config::Hints)?;
-    let counts = watch::hints(workspace, &counting.bzimage.path, &load())?;
-    println!("Linux {}: how often each hint of the patches was right\n", counting.release);
+    println!("Linux {}: how often each hint of the patches was right\n", built.release);
     println!("{:>10} {:>10} {:>8}  where", "right", "wrong", "% wrong");
-    let (mut reached, mut never) = (Vec::new(), Vec::new());
-    for hint in &added {
-        match counts.of(hint) {
-            Some(count) => reached.push((hint, count)),
-            None => never.push(hint),
-        }
-    }
-    for (hint, count) in &reached {
+    for (hint, count) in &judged.reached {
         println!("{}  {}", figures(*count), place(hint));
     }
-    println!("\n{} of {} hints were never reached:", never.len(), added.len());
-    for hint in never {
+    println!("\n{} hints were never reached", judged.never.len());
+    for hint in &judged.never {
         println!("  {}", place(hint));
     }
+    Ok(judged)
+}
 
-    let [before, after] = [Flavor::Stock, Flavor::Hints].map(|flavor| {
-        let built = kernel(flavor, Config::Vm)?;
+/// Follows a kernel without and one with the hints step by step, and shows what a datagram costs in each.
+fn compare(workspace: &Workspace, arguments: &PatchArgs) -> Result<()> {
+    let trace = |flavor| {
+        let built = build(workspace, arguments, flavor, Config::Vm)?;
         let traced = watch::trace(workspace, &built.bzimage.path, &built.vmlinux.path, &steady())?;
         Ok::<_, anyhow::Error>((built.release, traced))
-    });
-    let ((before_release, before), (after_release, after)) = (before?, after?);
+    };
+    let (before_release, before) = trace(Flavor::Stock)?;
+    let (after_release, after) = trace(Flavor::Hints)?;
     println!("\nA datagram, from the call's first instruction in the kernel to its last:");
     println!("{before_release} -> {after_release}\n");
     println!("{:<24} {:>16} {:>16} {:>18}", "", "branches taken", "of branches", "instructions");
     for (before, after) in iter::zip(&before, &after) {
         println!("{}", compared(before, after));
     }
+    Ok(())
+}
 
-    let wrong = reached.iter().filter(|(_, count)| count.is_mostly_wrong());
-    let wrong: Vec<_> = wrong.map(|(hint, _)| format!("\n  {}", place(hint))).collect();
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    Err(error(
-        Exit::Tests,
-        format!("{} hints are wrong more often than right:{}", wrong.len(), wrong.concat()),
-    ))
+fn build(workspace: &Workspace, arguments: &PatchArgs, flavor: Flavor, config: Config) -> Result<Manifest> {
+    let asked = KernelArgs { flavor: Some(flavor), config, ..KernelArgs::from(arguments) };
+    kernel::build_kernel(workspace, &asked).map(|build| build.manifest)
 }
 
 /// What receives while the hints are counted: every way that the patches touch.
