@@ -135,6 +135,14 @@ pub enum BenchAction {
     /// Fails on a hint that is wrong more often than right. Hints that the load never reaches are listed apart.
     /// Builds three kernels: one that counts its hints, stock, and one with the hints alone.
     Hints(PatchArgs),
+    /// Show in which of the kernel's functions a datagram's instructions are spent.
+    Profile {
+        /// What receives what, as `bench local` names it.
+        #[arg(default_value = "remembered/ipv4/64/1000")]
+        cell: String,
+        #[command(flatten)]
+        kernel: KernelArgs,
+    },
 }
 
 /// What to measure, and in which guests.

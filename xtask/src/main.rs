@@ -47,6 +47,9 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Bench { action: cli::BenchAction::Hints(arguments) } => {
             tasks::bench_hints::run(&workspace, &arguments)
         }
+        cli::Command::Bench { action: cli::BenchAction::Profile { cell, kernel } } => {
+            tasks::bench_profile::run(&workspace, &cell, &kernel)
+        }
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

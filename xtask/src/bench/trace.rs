@@ -1,7 +1,7 @@
 //! What a guest's kernel executes, instruction by instruction: QEMU's log of it, read with the kernel's image beside.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
-use std::ops::AddAssign;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -98,7 +98,7 @@ pub fn calls<'a>(trace: &'a [u64], image: &Image, function: &str) -> Result<Vec<
 }
 
 /// What was executed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// All instructions.
     pub instructions: u64,
@@ -106,27 +106,24 @@ pub struct Work {
     pub branches: u64,
     /// Of those, the ones that did not fall through.
     pub taken: u64,
+    /// The instructions by function.
+    pub functions: BTreeMap<String, u64>,
 }
 
 impl Work {
-    /// Counts a stretch of the kernel's.
-    pub fn of(image: &Image, stretch: &[u64]) -> Self {
-        let mut work = Self { instructions: stretch.len() as u64, ..Self::default() };
+    /// Adds a stretch of the kernel's.
+    pub fn add(&mut self, image: &Image, stretch: &[u64]) {
+        self.instructions += stretch.len() as u64;
         for pair in stretch.windows(2) {
             if let Some(length) = image.conditional(pair[0]) {
-                work.branches += 1;
-                work.taken += u64::from(pair[1] != pair[0] + length);
+                self.branches += 1;
+                self.taken += u64::from(pair[1] != pair[0] + length);
             }
         }
-        work
-    }
-}
-
-impl AddAssign for Work {
-    fn add_assign(&mut self, other: Self) {
-        self.instructions += other.instructions;
-        self.branches += other.branches;
-        self.taken += other.taken;
+        for function in stretch.chunk_by(|one, next| image.function(*one) == image.function(*next)) {
+            let name = image.function(function[0]).unwrap_or("?").to_owned();
+            *self.functions.entry(name).or_default() += function.len() as u64;
+        }
     }
 }
 
@@ -162,10 +159,13 @@ cpu_io_recompile: rewound execution of TB to ffffffff81000003
 
     #[test]
     fn only_conditional_jumps_are_branches() {
-        let all_through = [0, 2, 3, 5, 11].map(|offset| TEXT + offset);
-        assert_eq!(Work::of(&image(), &all_through), Work { instructions: 5, branches: 2, taken: 0 });
-        let taken = [0, 3, 5, 11].map(|offset| TEXT + offset);
-        assert_eq!(Work::of(&image(), &taken), Work { instructions: 4, branches: 2, taken: 1 });
+        let counted = |offsets: &[u64]| {
+            let mut work = Work::default();
+            work.add(&image(), &offsets.iter().map(|offset| TEXT + offset).collect::<Vec<_>>());
+            (work.instructions, work.branches, work.taken)
+        };
+        assert_eq!(counted(&[0, 2, 3, 5, 11]), (5, 2, 0));
+        assert_eq!(counted(&[0, 3, 5, 11]), (4, 2, 1));
     }
 
     #[test]
@@ -174,6 +174,14 @@ cpu_io_recompile: rewound execution of TB to ffffffff81000003
         let trace = [user, TEXT + 2, user, TEXT, TEXT + 3, user, TEXT, TEXT + 11, TEXT + 3, user];
         assert_eq!(calls(&trace, &image(), "receive").unwrap(), [&[TEXT, TEXT + 3][..]]);
         assert!(calls(&trace, &image(), "send").is_err());
+    }
+
+    #[test]
+    fn instructions_are_their_functions() {
+        let mut work = Work::default();
+        work.add(&image(), &[TEXT, TEXT + 11, TEXT + 2, TEXT + 3]);
+        let expected = [("asm_sysvec_timer", 1), ("receive", 3)];
+        assert_eq!(work.functions, expected.map(|(name, count)| (name.to_owned(), count)).into());
     }
 
     #[test]

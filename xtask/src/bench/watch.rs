@@ -26,9 +26,6 @@ use crate::workspace::Workspace;
 const LIMITS: Limits =
     Limits { boot: Duration::from_mins(2), silence: Duration::from_mins(3), test: Duration::from_mins(10) };
 
-/// Calls that are not logged: caches and slabs settle.
-const WARM_UP: u32 = 100;
-
 /// So many datagrams are logged, if no interrupt comes between.
 const LOGGED: u32 = 200;
 
@@ -47,7 +44,7 @@ pub fn hints(workspace: &Workspace, bzimage: &Path, cells: &[Cell]) -> Result<Co
 }
 
 /// What a kernel does for one cell's datagrams.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Traced {
     /// Whose.
     pub cell: Cell,
@@ -69,6 +66,9 @@ pub fn trace(workspace: &Workspace, bzimage: &Path, vmlinux: &Path, cells: &[Cel
     Ok(log.traced)
 }
 
+/// What the guest is told in an error of its own.
+const LOST: &str = "the guest did not say which cell it is at";
+
 /// What is known of a guest whose instructions are logged.
 struct Log<'a> {
     image: Image,
@@ -85,15 +85,14 @@ impl Log<'_> {
             Line::Said(said) => self.enter(said)?,
             Line::Begin => {
                 self.call += 1;
-                if self.call > WARM_UP {
+                if self.call > self.warm_up()? {
                     monitor.start_log(&self.file())?;
                 }
             }
-            Line::End if self.call > WARM_UP => {
+            Line::End if self.call > self.warm_up()? => {
                 monitor.stop_log()?;
                 self.read()?;
-                let calls = LOGGED / self.current()?.cell.shape.messages;
-                if self.call - WARM_UP >= calls {
+                if self.call - self.warm_up()? >= LOGGED / self.cell()?.shape.messages {
                     return Ok(Answer::Enough);
                 }
             }
@@ -112,8 +111,14 @@ impl Log<'_> {
         Ok(())
     }
 
-    fn current(&mut self) -> Result<&mut Traced> {
-        self.traced.last_mut().context("the guest did not say which cell it is at")
+    /// The cell that the guest is at.
+    fn cell(&self) -> Result<Cell> {
+        self.traced.last().map(|traced| traced.cell).context(LOST)
+    }
+
+    /// Calls that are not logged: caches and slabs settle.
+    fn warm_up(&self) -> Result<u32> {
+        Ok((8192 / self.cell()?.shape.messages).clamp(2, 100))
     }
 
     fn file(&self) -> PathBuf {
@@ -126,16 +131,15 @@ impl Log<'_> {
         let log = File::open(&file).with_context(|| format!("opening {}", file.display()))?;
         let trace = trace::read(BufReader::with_capacity(1 << 20, log))?;
         fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
-        let cell = self.current()?.cell;
+        let cell = self.cell()?;
         let function = match cell.receiver {
             Receiver::Recvmsg => "__x64_sys_recvmsg",
             _ => "__x64_sys_recvmmsg",
         };
         let calls = trace::calls(&trace, &self.image, function)?;
-        let work: Vec<_> = calls.into_iter().map(|call| Work::of(&self.image, call)).collect();
-        let traced = self.current()?;
-        for work in work {
-            traced.work += work;
+        let traced = self.traced.last_mut().context(LOST)?;
+        for call in calls {
+            traced.work.add(&self.image, call);
             traced.datagrams += cell.shape.messages;
         }
         Ok(())

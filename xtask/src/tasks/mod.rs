@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_hints;
+pub mod bench_profile;
 pub mod build_kernel;
 pub mod ci;
 pub mod doctor;
