@@ -129,3 +129,91 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     }
     seen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::{Family, Size};
+    use super::super::result::{SCHEMA, Unit};
+    use super::*;
+
+    fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {
+        let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: messages == 8 };
+        let figure = Figure { min: median - 1.0, median, max: median + 1.0 };
+        let bytes = (receiver == Receiver::RememberUniform).then_some(4096);
+        Record {
+            schema: SCHEMA,
+            release: format!("6.12.117-{flavor}"),
+            flavor: flavor.into(),
+            config: "vm".into(),
+            build: None,
+            accel: "icount".into(),
+            cpu: "qemu64".into(),
+            qemu: "QEMU".into(),
+            boot,
+            cell: Cell { receiver, shape },
+            outcome: Outcome::Measured(Measured {
+                unit: Unit::Instructions,
+                rounds: 5,
+                figure,
+                datagrams: 4096,
+                calls: 1,
+                bytes,
+            }),
+        }
+    }
+
+    #[test]
+    fn ratios_are_to_stock_of_the_same_shape() {
+        let mut records = vec![
+            record("fastnet", Receiver::Remembered, 1000, 1, 400.0),
+            record("fastnet", Receiver::Remembered, 8, 1, 900.0),
+            record("fastnet", Receiver::RememberUniform, 1000, 1, 50.0),
+            record("stock", Receiver::Recvmmsg, 1000, 1, 1600.0),
+            record("stock", Receiver::Recvmmsg, 1000, 2, 1602.0),
+            record("stock", Receiver::IoUringRecv, 8, 1, 1500.0),
+        ];
+        records[1].outcome = Outcome::Skipped { why: "no room".into() };
+        let expected = "
+**6.12.117-stock**, config vm
+
+| bytes | a call | | recvmmsg | io_uring_recv |
+|--:|--:|---|--:|--:|
+| 64 | 1000 | ipv4 | 1601 (1.000) | |
+| 64 | 8 | ipv4, name | | 1500 |
+
+**6.12.117-fastnet**, config vm
+
+| bytes | a call | | remembered |
+|--:|--:|---|--:|
+| 64 | 1000 | ipv4 | 400 (0.250) |
+| 64 | 8 | ipv4, name | |
+
+| `remember_mmsghdr()` | a message | kernel memory |
+|---|--:|--:|
+| 1000 uniform messages | 50.0 | 4 KiB |
+";
+        assert_eq!(tables(&records), expected);
+    }
+
+    #[test]
+    fn boots_that_disagree_are_told() {
+        let of = |messages, medians: &[f64]| -> Vec<_> {
+            let boots = (1..).zip(medians);
+            boots.map(|(boot, &median)| record("stock", Receiver::Recvmmsg, messages, boot, median)).collect()
+        };
+        let records = [of(1, &[1000.0, 1004.0]), of(64, &[1000.0, 1006.0]), of(1000, &[7.0])].concat();
+        let (differ, repeated) = disagreements(&records);
+        assert_eq!(differ, ["stock    recvmmsg/ipv4/64/64: 1000.0, 1006.0 (0.60 %)"]);
+        assert_eq!(repeated, 2);
+    }
+
+    #[test]
+    fn a_line_tells_the_spread_or_the_reason() {
+        let mut record = record("stock", Receiver::Recvmmsg, 1000, 1, 1600.0);
+        assert!(line(&record).ends_with("1600.0 instructions (1599.0..1601.0, 0.13 %)"), "{}", line(&record));
+        record.outcome = Outcome::Skipped { why: "no room".into() };
+        assert!(line(&record).ends_with(" skipped: no room"));
+        record.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
+        assert!(line(&record).ends_with(" PANIC: Oops"));
+    }
+}
