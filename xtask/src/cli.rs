@@ -142,7 +142,7 @@ pub struct BenchArgs {
     #[arg(long, value_enum, default_value_t = BenchAccel::Icount)]
     pub accel: BenchAccel,
 
-    /// The README's table alone: minutes in place of a day.
+    /// The README's table alone: minutes in place of hours.
     #[arg(long)]
     pub quick: bool,
 

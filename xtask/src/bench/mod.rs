@@ -4,4 +4,5 @@ pub mod plan;
 pub mod report;
 pub mod result;
 pub mod run;
+mod said;
 pub mod statistics;
