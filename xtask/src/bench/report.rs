@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::plan::{Cell, Receiver, Shape};
-use super::result::{Measured, Outcome, Record};
+use super::result::{Outcome, Record};
 use super::statistics::{Figure, TOLERANCE, apart};
 use crate::cli;
 
@@ -25,33 +25,38 @@ pub fn line(record: &Record) -> String {
 
 /// The tables: one a kernel, a row a shape, a column a receiver.
 pub fn tables(records: &[Record]) -> String {
+    let records: Vec<_> = records.iter().collect();
     let mut text = String::new();
     let mut releases = distinct(records.iter().map(|record| &record.flavor));
     // Stock first: the others are told by their ratio to it.
     releases.sort_by_key(|flavor| *flavor != "stock");
     for flavor in releases {
-        let of: Vec<_> = records.iter().filter(|record| record.flavor == *flavor).collect();
+        let of: Vec<_> = records.iter().copied().filter(|record| record.flavor == *flavor).collect();
         let receiving: Vec<_> = of.iter().filter(|record| !remembers(record)).copied().collect();
         if let Some(first) = receiving.first() {
             // Writing to a String cannot fail, here and below.
             let _ = writeln!(text, "\n**{}**, config {}\n", first.release, first.config);
-            text += &table(&receiving, records);
+            text += &table(&receiving, &records);
         }
-        let remembering: Vec<_> = of.into_iter().filter(|record| remembers(record)).collect();
-        if !remembering.is_empty() {
+        text += &remembering(flavor, &of);
+    }
+    text
+}
+
+/// What `remember_mmsghdr()` itself costs.
+fn remembering(flavor: &str, records: &[&Record]) -> String {
+    let mut text = String::new();
+    let cells = records.iter().filter(|record| remembers(record)).map(|record| record.cell);
+    for cell @ Cell { receiver, shape } in distinct(cells) {
+        if text.is_empty() {
             text += "\n| `remember_mmsghdr()` | a message | kernel memory |\n|---|--:|--:|\n";
         }
-        for record in remembering {
-            if let Outcome::Measured(Measured { figure, bytes, .. }) = &record.outcome {
-                let kib = bytes.unwrap_or_default() >> 10;
-                let Cell { receiver, shape } = record.cell;
-                let layout = cli::name(&receiver).replace("remember_", "");
-                let _ = writeln!(
-                    text,
-                    "| {} {layout} messages | {:.1} | {kib} KiB |",
-                    shape.messages, figure.median
-                );
-            }
+        let of = records.iter().copied().filter(|record| record.cell == cell);
+        let measured = of.filter_map(|record| record.measured()).next_back();
+        if let (Some(median), Some(measured)) = (median(records, flavor, cell), measured) {
+            let kib = measured.bytes.unwrap_or_default() >> 10;
+            let layout = cli::name(&receiver).replace("remember_", "");
+            let _ = writeln!(text, "| {} {layout} messages | {median:.1} | {kib} KiB |", shape.messages);
         }
     }
     text
@@ -61,7 +66,7 @@ fn remembers(record: &Record) -> bool {
     matches!(record.cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered)
 }
 
-fn table(records: &[&Record], all: &[Record]) -> String {
+fn table(records: &[&Record], all: &[&Record]) -> String {
     let receivers = distinct(records.iter().map(|record| record.cell.receiver));
     let mut text = "| bytes | a call | |".to_owned();
     for receiver in &receivers {
@@ -88,10 +93,11 @@ fn table(records: &[&Record], all: &[Record]) -> String {
 
 /// The cells whose boots differ by more than is tolerated, a line each, and how many were measured more than once.
 pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
+    let records: Vec<_> = records.iter().collect();
     let mut lines = Vec::new();
     let mut repeated = 0;
     for (flavor, cell) in distinct(records.iter().map(|record| (&record.flavor, record.cell))) {
-        let medians = medians(records, flavor, cell);
+        let medians = medians(&records, flavor, cell);
         if medians.len() > 1 {
             repeated += 1;
             let apart = apart(&medians);
@@ -105,18 +111,14 @@ pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
 }
 
 /// Of all boots.
-fn median(records: &[Record], flavor: &str, cell: Cell) -> Option<f64> {
+fn median(records: &[&Record], flavor: &str, cell: Cell) -> Option<f64> {
     Figure::of(&medians(records, flavor, cell)).map(|figure| figure.median)
 }
 
 /// A boot each.
-fn medians(records: &[Record], flavor: &str, cell: Cell) -> Vec<f64> {
+fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
     let of = records.iter().filter(|record| record.flavor == flavor && record.cell == cell);
-    of.filter_map(|record| match &record.outcome {
-        Outcome::Measured(measured) => Some(measured.figure.median),
-        _ => None,
-    })
-    .collect()
+    of.filter_map(|record| record.measured()).map(|measured| measured.figure.median).collect()
 }
 
 /// Each once, in the order of their first coming.
@@ -133,7 +135,7 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::super::plan::{Family, Size};
-    use super::super::result::{SCHEMA, Unit};
+    use super::super::result::{Measured, SCHEMA, Unit};
     use super::*;
 
     fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {
@@ -168,6 +170,7 @@ mod tests {
             record("fastnet", Receiver::Remembered, 1000, 1, 400.0),
             record("fastnet", Receiver::Remembered, 8, 1, 900.0),
             record("fastnet", Receiver::RememberUniform, 1000, 1, 50.0),
+            record("fastnet", Receiver::RememberUniform, 1000, 2, 52.0),
             record("stock", Receiver::Recvmmsg, 1000, 1, 1600.0),
             record("stock", Receiver::Recvmmsg, 1000, 2, 1602.0),
             record("stock", Receiver::IoUringRecv, 8, 1, 1500.0),
@@ -190,7 +193,7 @@ mod tests {
 
 | `remember_mmsghdr()` | a message | kernel memory |
 |---|--:|--:|
-| 1000 uniform messages | 50.0 | 4 KiB |
+| 1000 uniform messages | 51.0 | 4 KiB |
 ";
         assert_eq!(tables(&records), expected);
     }

@@ -42,6 +42,14 @@ pub struct Record {
 }
 
 impl Record {
+    /// Its figures, if there are any.
+    pub fn measured(&self) -> Option<&Measured> {
+        match &self.outcome {
+            Outcome::Measured(measured) => Some(measured),
+            Outcome::Skipped { .. } | Outcome::Failed { .. } => None,
+        }
+    }
+
     /// Whether something was lost or wrong, or the guest died.
     pub fn failed(&self) -> bool {
         matches!(self.outcome, Outcome::Failed { .. })
