@@ -159,12 +159,12 @@ pub struct BenchArgs {
     #[arg(long, value_enum, default_value_t = BenchAccel::Icount)]
     pub accel: BenchAccel,
 
-    /// The README's table alone: minutes in place of a day.
+    /// The README's table alone: minutes in place of hours.
     #[arg(long)]
     pub quick: bool,
 
-    /// Boot each kernel so often, and say which cells differ by more than 0.5 % from boot to boot.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
+    /// Boot each kernel so often, in turn, and say which cells differ by more than 0.5 % from boot to boot.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
     pub repeat: u32,
 
     /// Write the results there, a line of JSON a cell as soon as it is measured: see docs/results.md.
@@ -226,7 +226,7 @@ Without --flavor stock and fastnet are measured; hints, too, unless --quick is g
 
 Examples:
   cargo xtask bench local --quick --json quick.jsonl          the README's table
-  cargo xtask bench local remembered/ipv4/64 --repeat 2       a few cells, and whether they repeat
+  cargo xtask bench local remembered/ipv4/64 --repeat 1       a few cells, quickly
   cargo xtask bench local --quick --accel kvm                 the same in nanoseconds, where there is KVM";
 
 const PATCH: &str = "\

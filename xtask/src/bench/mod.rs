@@ -5,6 +5,7 @@ pub mod plan;
 pub mod report;
 pub mod result;
 pub mod run;
+mod said;
 pub mod statistics;
 pub mod trace;
 pub mod watch;

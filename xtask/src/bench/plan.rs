@@ -182,3 +182,61 @@ fn all_shapes() -> Vec<Shape> {
     }
     shapes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(quick: bool, flavor: Flavor) -> Vec<String> {
+        cells(quick, flavor).iter().map(Cell::to_string).collect()
+    }
+
+    #[test]
+    fn a_cell_has_one_place_in_a_plan() {
+        for (quick, flavor) in [(true, Flavor::Stock), (true, Flavor::Fastnet), (false, Flavor::Fastnet)] {
+            let mut names = names(quick, flavor);
+            let all = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), all);
+        }
+    }
+
+    #[test]
+    fn the_quick_plan_is_part_of_the_whole() {
+        let whole = names(false, Flavor::Fastnet);
+        assert!(names(true, Flavor::Fastnet).iter().all(|name| whole.contains(name)));
+    }
+
+    #[test]
+    fn the_whole_plan_has_all_that_was_promised() {
+        let whole = names(false, Flavor::Fastnet);
+        for receiver in ["recvmmsg", "remembered", "io_uring_recvmsg", "io_uring_recv", "udp_gro"] {
+            for family in ["ipv4", "ipv6"] {
+                for size in ["20", "64", "76", "mixed", "256", "1024", "8192"] {
+                    for messages in [1, 8, 64, 1000, 10_000, 100_000, 1_000_000] {
+                        let cell = format!("{receiver}/{family}/{size}/{messages}");
+                        assert!(whole.contains(&cell), "{cell}");
+                        let named = whole.contains(&format!("{cell}/name"));
+                        assert_eq!(named, receiver != "io_uring_recv", "{cell}");
+                    }
+                }
+            }
+        }
+        for cell in ["recv/ipv6/20/1", "recvmsg/ipv4/mixed/1/name", "remember_scattered/ipv4/64/1000000"] {
+            assert!(whole.contains(&cell.to_owned()), "{cell}");
+        }
+        for cell in ["recv/ipv4/64/8", "recvmsg/ipv4/64/8", "recv/ipv4/64/1/name"] {
+            assert!(!whole.contains(&cell.to_owned()), "{cell}");
+        }
+    }
+
+    #[test]
+    fn only_fastnet_remembers() {
+        let remembers = |flavor| names(false, flavor).iter().filter(|name| name.contains("remember")).count();
+        assert_eq!((remembers(Flavor::Stock), remembers(Flavor::Hints)), (0, 0));
+        assert!(remembers(Flavor::Fastnet) > 0);
+        let others = cells(false, Flavor::Fastnet).into_iter().filter(|cell| !cell.receiver.needs_remember());
+        assert!(others.eq(cells(false, Flavor::Stock)));
+    }
+}

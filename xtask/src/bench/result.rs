@@ -1,4 +1,4 @@
-//! What came of a cell: read from what the guest said, written as a line of JSON. docs/results.md describes the lines.
+//! What came of a cell, as a line of JSON. docs/results.md describes the lines.
 
 use std::fmt;
 
@@ -8,13 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::plan::Cell;
 use super::statistics::Figure;
 use crate::exit::{self, Exit};
-use crate::guest::verdict::{Case, Verdict};
 
 /// Of the lines' fields. A change that an old reader would misunderstand makes it one more.
 pub const SCHEMA: u32 = 1;
-
-/// Rounds that the guest counts.
-const ROUNDS: usize = 5;
 
 /// One line: a cell as one boot of one kernel measured it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -43,6 +39,21 @@ pub struct Record {
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
+}
+
+impl Record {
+    /// Its figures, if there are any.
+    pub fn measured(&self) -> Option<&Measured> {
+        match &self.outcome {
+            Outcome::Measured(measured) => Some(measured),
+            Outcome::Skipped { .. } | Outcome::Failed { .. } => None,
+        }
+    }
+
+    /// Whether something was lost or wrong, or the guest died.
+    pub fn failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed { .. })
+    }
 }
 
 /// What came of a cell.
@@ -102,57 +113,6 @@ impl fmt::Display for Unit {
     }
 }
 
-impl Outcome {
-    /// Reads what a guest said of a cell.
-    pub fn of(case: &Case, unit: Unit) -> Self {
-        match case.verdict {
-            Verdict::Pass => match measured(&case.output, unit) {
-                Ok(measured) => Self::Measured(measured),
-                Err(error) => Self::Failed { verdict: "infra".to_owned(), why: format!("{error:#}") },
-            },
-            Verdict::Skip => Self::Skipped { why: case.why.clone() },
-            verdict => {
-                let said = case.output.last().map_or(String::new(), |line| format!(": {line}"));
-                let why = format!("{}{said}", case.why);
-                Self::Failed { verdict: verdict.to_string().to_lowercase(), why }
-            }
-        }
-    }
-}
-
-/// The kernel's release as a guest told it.
-pub fn release(case: &Case) -> Option<&str> {
-    case.output.iter().find_map(|line| line.strip_prefix("release "))
-}
-
-fn measured(output: &[String], unit: Unit) -> Result<Measured> {
-    let lines = |kind: &'static str| {
-        output.iter().filter_map(move |line| line.strip_prefix(kind)?.strip_prefix(' ').map(str::to_owned))
-    };
-    let (mut figures, mut sums) = (Vec::new(), Vec::new());
-    for line in lines("round") {
-        let numbers = line.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>();
-        let numbers = numbers.with_context(|| format!("the guest said: round {line}"))?;
-        let &[ticks, datagrams @ (1..), calls] = &numbers[..] else {
-            anyhow::bail!("the guest said: round {line}");
-        };
-        #[expect(clippy::cast_precision_loss, reason = "neither is near 2^52")]
-        figures.push(ticks as f64 / datagrams as f64);
-        sums.push((datagrams, calls));
-    }
-    ensure!(figures.len() == ROUNDS, "{} rounds came of {ROUNDS}", figures.len());
-    let (datagrams, calls) = sums[ROUNDS - 1];
-    let bytes = lines("bytes").next().map(|bytes| bytes.parse()).transpose();
-    Ok(Measured {
-        unit,
-        rounds: ROUNDS,
-        figure: Figure::of(&figures).context("no rounds")?,
-        datagrams,
-        calls,
-        bytes: bytes.context("the guest said odd bytes")?,
-    })
-}
-
 /// Reads lines of JSON that [`Record`]s were written to.
 ///
 /// Errors name the line, and what is wrong with it.
@@ -170,4 +130,81 @@ pub fn read(text: &str) -> Result<Vec<Record>> {
     };
     let records: Result<_> = (1..).zip(text.lines()).map(line).collect();
     records.map_err(|error| exit::error(Exit::Usage, format!("{error:#}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::{Family, Mix, Receiver, Shape, Size};
+    use super::*;
+
+    fn record(outcome: Outcome) -> Record {
+        let text = |text: &str| text.to_owned();
+        let size = Size::Of(Mix::Mixed);
+        Record {
+            schema: SCHEMA,
+            release: text("6.12.117-fastnet"),
+            flavor: text("fastnet"),
+            config: text("vm"),
+            build: Some(text("0123")),
+            accel: text("icount"),
+            cpu: text("qemu64"),
+            qemu: text("QEMU emulator version 7.2.22"),
+            boot: 1,
+            cell: Cell {
+                receiver: Receiver::IoUringRecvmsg,
+                shape: Shape { family: Family::Ipv6, size, messages: 8, name: true },
+            },
+            outcome,
+        }
+    }
+
+    #[test]
+    fn lines_read_back() {
+        let figure = Figure { min: 100.0, median: 300.0, max: 500.5 };
+        let unit = Unit::Instructions;
+        let measured = Measured { unit, rounds: 5, figure, datagrams: 10, calls: 1, bytes: Some(4096) };
+        let records = [
+            record(Outcome::Measured(measured)),
+            record(Outcome::Skipped { why: "no room".into() }),
+            record(Outcome::Failed { verdict: "panic".into(), why: "Oops".into() }),
+        ];
+        let lines: Vec<_> = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
+        assert_eq!(read(&lines.join("\n")).unwrap(), records);
+        assert_eq!(read("").unwrap(), []);
+        // The names that docs/results.md promises.
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        let of = |name: &str| line[name].to_string();
+        assert_eq!(
+            [
+                "schema", "receiver", "family", "size", "messages", "name", "outcome", "unit", "median",
+                "bytes"
+            ]
+            .map(of),
+            [
+                "1",
+                r#""io_uring_recvmsg""#,
+                r#""ipv6""#,
+                r#""mixed""#,
+                "8",
+                "true",
+                r#""measured""#,
+                r#""instructions""#,
+                "300.0",
+                "4096"
+            ]
+        );
+    }
+
+    #[test]
+    fn another_schema_and_half_a_line_are_refused() {
+        let line = serde_json::to_string(&record(Outcome::Skipped { why: "no room".into() })).unwrap();
+        let complaint = |text: &str| format!("{:#}", read(text).unwrap_err());
+        let newer = line.replace(r#""schema":1"#, r#""schema":2,"new":0"#);
+        let said = complaint(&format!("{line}\n{newer}"));
+        assert_eq!(said, "line 2 is of schema 2, and this program knows 1");
+        for broken in [&line[..line.len() / 2], "", "{}", "# a title", &line.replace("skipped", "guessed")] {
+            let said = complaint(&format!("{line}\n{broken}\n{line}"));
+            assert!(said.starts_with("line 2 is no result of `bench local`"), "{said}");
+        }
+    }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::plan::Cell;
-use super::result::{self, Outcome, Record, SCHEMA, Unit};
+use super::result::{Record, SCHEMA, Unit};
+use super::said;
 use crate::cli::{AccelChoice, BenchAccel};
 use crate::exit::{Classify, Exit};
 use crate::guest::initramfs::Initramfs;
@@ -133,7 +134,7 @@ impl Bench {
 
     fn record(&self, boot: u32, subject: &Subject, cell: Cell, case: &Case) -> Record {
         let unit = if self.accel == Accel::Icount { Unit::Instructions } else { Unit::Ns };
-        let release = result::release(case).or(subject.release.as_deref()).unwrap_or("unknown");
+        let release = said::release(case).or(subject.release.as_deref()).unwrap_or("unknown");
         Record {
             schema: SCHEMA,
             release: release.to_owned(),
@@ -145,7 +146,7 @@ impl Bench {
             qemu: self.qemu.clone(),
             boot,
             cell,
-            outcome: Outcome::of(case, unit),
+            outcome: said::outcome(case, unit),
         }
     }
 }

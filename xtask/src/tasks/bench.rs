@@ -1,9 +1,9 @@
 //! `cargo xtask bench local`: what receiving costs over a guest's loopback.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 
@@ -30,14 +30,18 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         println!("{notice}");
     }
     println!("logs in {}", bench.folder.display());
-    sheet.expect(cells as u64 * u64::from(arguments.repeat));
+    sheet.start(cells as u64 * u64::from(arguments.repeat))?;
     let (cases, not_run) = bench.run(arguments.repeat, &|record| sheet.add(record))?;
     let records = sheet.finish()?;
     for case in cases.iter().filter(|case| case.verdict.exit().is_some()) {
         explain(case);
     }
-    if not_run > 0 {
-        println!("{not_run} cells were never reached; the consoles are in {}", bench.folder.display());
+    // What a guest said that passed and still makes no sense is an end like a guest's own.
+    let senseless = records.iter().any(Record::failed).then_some(Exit::Guest);
+    let end = verdict::exit(&cases).or(senseless);
+    if matches!(end, Some(Exit::Guest)) {
+        let consoles = bench.folder.join("*/console.log");
+        println!("\na guest died, {not_run} cells were never reached; consoles: {}", consoles.display());
     }
     println!("{}", report::tables(&records));
     let (differ, repeated) = report::disagreements(&records);
@@ -47,7 +51,7 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     for line in differ {
         println!("{line}");
     }
-    verdict::exit(&cases).map_or(Ok(()), |exit| Err(exit::said(exit)))
+    end.map_or(Ok(()), |exit| Err(exit::said(exit)))
 }
 
 /// The kernels to boot, built first unless they were given, and what each is measured in.
@@ -112,31 +116,40 @@ struct Open {
 }
 
 impl Sheet {
-    /// Takes a file's place only if it holds results, or nothing.
-    fn open(file: Option<&Path>) -> Result<Self> {
-        let create = |path: &Path| {
-            let old = fs::read_to_string(path).unwrap_or_default();
-            result::read(&old).exit(Exit::Usage, || format!("{} is not overwritten", path.display()))?;
-            File::create(path).exit(Exit::Usage, || format!("creating {}", path.display()))
+    /// Finds out, before hours go by, whether results can be written; a file that holds anything else is left alone.
+    fn open(path: Option<&Path>) -> Result<Self> {
+        let open = |path: &Path| {
+            let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+            let mut old = String::new();
+            file.read_to_string(&mut old)?;
+            result::read(&old).map(|_| file)
         };
-        let file = file.map(create).transpose()?;
+        let file = path.map(|path| {
+            open(path).exit(Exit::Usage, || format!("--json {}: it would be overwritten", path.display()))
+        });
         let progress = Progress::start("measuring", Unit::Steps, None);
+        let file = file.transpose()?;
         Ok(Self(Mutex::new(Open { progress, file, records: Vec::new(), error: None })))
     }
 
-    fn expect(&self, cells: u64) {
-        self.with(|open| open.progress.expect(cells));
+    /// Old results go when new ones are about to come.
+    fn start(&self, cells: u64) -> Result<()> {
+        let mut open = self.lock();
+        open.progress.expect(cells);
+        let Some(file) = &mut open.file else { return Ok(()) };
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .exit(Exit::Host, || "emptying the results' file".to_owned())
     }
 
     fn add(&self, record: Record) {
-        self.with(|open| {
-            open.progress.above(|| println!("{}", report::line(&record)));
-            if let Err(error) = open.write(&record) {
-                open.error.get_or_insert(error);
-            }
-            open.records.push(record);
-            open.progress.set(open.records.len() as u64);
-        });
+        let mut open = self.lock();
+        open.progress.above(|| println!("{}", report::line(&record)));
+        if let Err(error) = open.write(&record) {
+            open.error.get_or_insert(error);
+        }
+        open.records.push(record);
+        open.progress.set(open.records.len() as u64);
     }
 
     fn finish(self) -> Result<Vec<Record>> {
@@ -144,8 +157,8 @@ impl Sheet {
         open.error.map_or(Ok(open.records), Err)
     }
 
-    fn with(&self, work: impl FnOnce(&mut Open)) {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

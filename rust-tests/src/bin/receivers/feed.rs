@@ -246,9 +246,10 @@ mod tests {
 
     #[test]
     fn the_mix_has_every_size_about_as_often() {
+        let feed = Feed::new(Size::Mixed);
         let mut counts = [0; MIXED.1 + 1];
         for number in 0..57_000 {
-            counts[datagram(Size::Mixed, number).len()] += 1;
+            counts[SEQUENCE + feed.rest(number).len()] += 1;
         }
         assert!(counts[..MIXED.0].iter().all(|&count| count == 0));
         assert!(counts[MIXED.0..].iter().all(|count| (850..1150).contains(count)), "{counts:?}");

@@ -16,10 +16,12 @@ struct Receiver(Ring);
 
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
-    let mut ring = Ring::new(bench.messages(), bench.buffer_len())?;
-    let socket = bench.socket()?;
-    ring.arm(&opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP).build())?;
-    bench.measure(Receiver(ring))
+    bench.measure(|bench| {
+        let mut ring = Ring::new(bench.messages(), bench.buffer_len())?;
+        let socket = bench.socket()?;
+        ring.arm(&opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP).build())?;
+        Ok(Receiver(ring))
+    })
 }
 
 impl receiver::Receiver for Receiver {

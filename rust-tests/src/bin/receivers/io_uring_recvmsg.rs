@@ -24,14 +24,16 @@ struct Receiver {
 
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
-    let name = if bench.name() { NAME } else { 0 };
-    // SAFETY: all zero is a valid msghdr, a struct of integers and pointers.
-    let mut layout: libc::msghdr = unsafe { std::mem::zeroed() };
-    layout.msg_namelen = name.try_into()?;
-    let mut ring = Ring::new(bench.messages(), HEADER + name + bench.buffer_len())?;
-    let socket = bench.socket()?;
-    ring.arm(&opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), &raw const layout, GROUP).build())?;
-    bench.measure(Receiver { ring, layout })
+    bench.measure(|bench| {
+        let name = if bench.name() { NAME } else { 0 };
+        // SAFETY: all zero is a valid msghdr, a struct of integers and pointers.
+        let mut layout: libc::msghdr = unsafe { std::mem::zeroed() };
+        layout.msg_namelen = name.try_into()?;
+        let mut ring = Ring::new(bench.messages(), HEADER + name + bench.buffer_len())?;
+        let socket = bench.socket()?;
+        ring.arm(&opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), &raw const layout, GROUP).build())?;
+        Ok(Receiver { ring, layout })
+    })
 }
 
 impl receiver::Receiver for Receiver {

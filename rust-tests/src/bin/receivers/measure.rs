@@ -87,12 +87,13 @@ impl Bench {
         set_option(&self.sender, libc::SOL_UDP, libc::UDP_SEGMENT, size).context("UDP_SEGMENT")
     }
 
-    /// Measures `receiver` on this bench's socket.
-    pub fn measure<R: Receiver>(mut self, mut receiver: R) -> Result<Vec<Round>> {
+    /// Measures the receiver that `make` makes for this bench's socket, once there is known to be room for all of it.
+    pub fn measure<R: Receiver>(mut self, make: impl FnOnce(&Self) -> Result<R>) -> Result<Vec<Round>> {
         let calls = (DEPTH / self.cell.messages).max(1);
         let (fills, depth) = if R::TAKES_ALL { (calls, 1) } else { (1, calls) };
         let depth = depth * self.cell.messages;
         self.make_sure_of_room(depth)?;
+        let mut receiver = make(&self)?;
         let mut checker = Checker::new(Feed::new(self.cell.size), net::local_name(&self.sender)?);
         let mut rounds = Vec::new();
         for _ in 0..WARM_UP + COUNTED {

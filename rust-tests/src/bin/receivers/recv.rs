@@ -19,9 +19,10 @@ struct Receiver {
 
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
-    let receiver =
-        Receiver { socket: bench.socket()?, buffer: Buffers::new(1, bench.buffer_len()), received: 0 };
-    bench.measure(receiver)
+    bench.measure(|bench| {
+        let buffer = Buffers::new(1, bench.buffer_len());
+        Ok(Receiver { socket: bench.socket()?, buffer, received: 0 })
+    })
 }
 
 impl receiver::Receiver for Receiver {

@@ -21,14 +21,13 @@ pub struct Receiver {
 
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
-    let array = Array::new(bench.messages(), bench.buffer_len(), bench.name(), None)?;
-    let receiver = Receiver::new(&bench, array)?;
-    bench.measure(receiver)
+    bench.measure(|bench| Receiver::new(bench, None))
 }
 
 impl Receiver {
-    /// Receives into all of `array` at a time.
-    pub fn new(bench: &Bench, array: Array) -> Result<Self> {
+    /// Receives into an array that has room for `control` messages of so many bytes, if any.
+    pub fn new(bench: &Bench, control: Option<usize>) -> Result<Self> {
+        let array = Array::new(bench.messages(), bench.buffer_len(), bench.name(), control)?;
         let vlen = array.len().try_into().context("messages a call")?;
         Ok(Self { socket: bench.socket()?, array, vlen })
     }

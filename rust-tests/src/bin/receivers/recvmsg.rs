@@ -18,9 +18,10 @@ struct Receiver {
 
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
-    let array = Array::new(1, bench.buffer_len(), bench.name(), None)?;
-    let receiver = Receiver { socket: bench.socket()?, array };
-    bench.measure(receiver)
+    bench.measure(|bench| {
+        let array = Array::new(1, bench.buffer_len(), bench.name(), None)?;
+        Ok(Receiver { socket: bench.socket()?, array })
+    })
 }
 
 impl receiver::Receiver for Receiver {

@@ -18,10 +18,11 @@ struct Receiver(recvmmsg::Receiver);
 
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
-    let mut array = Array::new(bench.messages(), bench.buffer_len(), bench.name(), None)?;
-    remember(&bench.socket()?, &mut array)?;
-    let receiver = Receiver(recvmmsg::Receiver::new(&bench, array)?);
-    bench.measure(receiver)
+    bench.measure(|bench| {
+        let mut receiver = recvmmsg::Receiver::new(bench, None)?;
+        remember(&bench.socket()?, &mut receiver.array)?;
+        Ok(Receiver(receiver))
+    })
 }
 
 /// Has the kernel remember all of `array`.

@@ -7,7 +7,6 @@ use std::os::fd::AsRawFd;
 use anyhow::Result;
 use rust_tests::sys::net::{controls, set_option};
 
-use crate::array::Array;
 use crate::feed::Message;
 use crate::measure::{Bench, Round};
 use crate::receiver;
@@ -22,9 +21,7 @@ struct Receiver(recvmmsg::Receiver);
 pub fn measure(mut bench: Bench) -> Result<Vec<Round>> {
     set_option(&bench.socket()?.as_raw_fd(), libc::SOL_UDP, libc::UDP_GRO, 1)?;
     bench.send_trains()?;
-    let array = Array::new(bench.messages(), bench.buffer_len(), bench.name(), Some(CONTROL))?;
-    let receiver = Receiver(recvmmsg::Receiver::new(&bench, array)?);
-    bench.measure(receiver)
+    bench.measure(|bench| recvmmsg::Receiver::new(bench, Some(CONTROL)).map(Receiver))
 }
 
 impl receiver::Receiver for Receiver {
