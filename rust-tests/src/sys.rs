@@ -8,6 +8,8 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod abi;
+pub mod calls;
+pub mod link;
 pub mod memory;
 pub mod messages;
 pub mod net;

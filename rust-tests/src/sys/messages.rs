@@ -18,6 +18,7 @@ pub struct Shape {
     segments: Vec<usize>,
     name: Option<usize>,
     control: Option<usize>,
+    skew: usize,
 }
 
 impl Shape {
@@ -47,6 +48,12 @@ impl Shape {
     #[must_use]
     pub fn control(self, len: usize) -> Self {
         Self { control: Some(len), ..self }
+    }
+
+    /// And each buffer so many bytes off the words of memory.
+    #[must_use]
+    pub fn skewed(self, skew: usize) -> Self {
+        Self { skew, ..self }
     }
 }
 
@@ -272,6 +279,16 @@ impl Messages {
         self.memory.read(control.start..control.start + self.get(i, Field::Controllen).min(control.len()))
     }
 
+    /// Where there is room for a message's payload, in the memory that holds them.
+    pub fn segments(&self, i: usize) -> &[Range<usize>] {
+        &self.layouts[i].segments
+    }
+
+    /// Where there is room for its control messages.
+    pub fn control_room(&self, i: usize) -> Range<usize> {
+        self.layouts[i].control.clone()
+    }
+
     /// Where a word of a header is, in the memory that holds them.
     pub fn field(&self, i: usize, field: Field) -> Range<usize> {
         let start = self.header(i) + field as usize * self.abi.word();
@@ -304,7 +321,7 @@ impl Layout {
     /// Lays a message's buffers out from `end` on, and moves it.
     fn new(shape: &Shape, abi: Abi, end: &mut usize) -> Self {
         let mut take = |len: usize| {
-            let start = end.next_multiple_of(8);
+            let start = end.next_multiple_of(8) + shape.skew;
             *end = start + len + GUARD;
             start..start + len
         };

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rust_tests::needs_remember;
+use rust_tests::sys::calls::shut_down;
 use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{next_len, replace_fd, shutdown, udp4};
+use rust_tests::sys::net::{next_len, replace_fd, udp4};
 use rust_tests::sys::process::{as_nobody, thread_id, wait_until, wait_until_blocked_in};
 use rust_tests::sys::witness::assert_stock;
 use rust_tests::sys::{MMSGHDR_FORGET, Remember, remember_mmsghdr};
@@ -28,7 +29,7 @@ fn each_thread_may_have_an_array_of_its_own() {
         sender.send(&number.to_ne_bytes()).unwrap();
     }
     wait_until(|| next_len(&receiver) == 0);
-    shutdown(&receiver);
+    shut_down(&receiver).unwrap();
     let numbers: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap().1).collect();
     assert!(numbers.iter().all(|numbers| numbers.is_sorted()), "out of order: {numbers:?}");
     let mut all = numbers.concat();

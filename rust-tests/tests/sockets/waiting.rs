@@ -5,9 +5,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rust_tests::sys::calls::shut_down;
 use rust_tests::sys::errno;
 use rust_tests::sys::messages::Shape;
-use rust_tests::sys::net::{shutdown, take_error, udp4};
+use rust_tests::sys::net::{take_error, udp4};
 use rust_tests::sys::process::{interrupt_on, signal, thread_id, wait_until_blocked_in};
 
 use crate::batch::{Batch, NOW, Way, both_ways};
@@ -114,7 +115,8 @@ fn a_shutdown_ends_waiting() {
     both_ways(|way| {
         let (receiver, sender) = udp4();
         receiver.connect(sender.local_addr().unwrap()).unwrap();
-        let (result, batch) = while_waiting(way, &receiver, libc::MSG_WAITFORONE, |_| shutdown(&receiver));
+        let (result, batch) =
+            while_waiting(way, &receiver, libc::MSG_WAITFORONE, |_| shut_down(&receiver).unwrap());
         assert_eq!(result.unwrap(), 1);
         assert_eq!(batch.messages.received(0), 0);
     });

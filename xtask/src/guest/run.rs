@@ -105,14 +105,19 @@ impl<'a> Guests<'a> {
         events: (mpsc::SyncSender<Event>, &mpsc::Receiver<Event>),
         on_case: &dyn Fn(&Case),
     ) -> Result<Outcome> {
-        let TestArgs { jobs, ignored, filter, .. } = self.options;
+        let TestArgs { jobs, ignored, long, filter, env, .. } = self.options;
         let folder = self.folder.join(format!("guest-{shard}"));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let limits = self.limits();
         let deadline = limits.test.as_secs();
-        let filter = filter.as_ref().map_or(String::new(), |filter| format!(" --filter {filter}"));
-        let ignored = if *ignored { " --ignored" } else { "" };
-        let init = format!("tests --deadline {deadline} --shard {shard}/{jobs}{filter}{ignored}");
+        let mut init = format!("tests --deadline {deadline} --shard {shard}/{jobs}");
+        let flags = [("--ignored", *ignored), ("--long", *long)];
+        let flags = flags.into_iter().filter_map(|(flag, on)| on.then_some((flag, "")));
+        let filter = filter.iter().map(|filter| ("--filter", &**filter));
+        let env = env.iter().map(|variable| ("--env", &**variable));
+        for (option, value) in flags.chain(filter).chain(env) {
+            init.extend([" ", option, " ", value]);
+        }
         session::run(&self.machine(init), limits, &folder, events, on_case)
     }
 

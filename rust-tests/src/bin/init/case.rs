@@ -10,8 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rust_tests::sys::link;
 use rust_tests::{SKIP, SKIP_PREFIX};
 
+use crate::options::Options;
 use crate::{mount, system};
 
 /// How long a killed process may take to go before it counts as stuck in the kernel.
@@ -44,10 +46,10 @@ enum Event {
 pub fn run(
     executable: &Path,
     name: &str,
-    deadline: Duration,
+    options: &Options,
     mut alive: impl FnMut(),
 ) -> Result<(Ended, Capture)> {
-    let (group, events) = start(executable, name)?;
+    let (group, events) = start(executable, name, &options.env)?;
     let mut capture = Capture::default();
     let started = Instant::now();
     let mut killed = None;
@@ -64,7 +66,7 @@ pub fn run(
             word = Instant::now();
         }
         match killed {
-            None if started.elapsed() >= deadline => {
+            None if started.elapsed() >= options.deadline => {
                 system::kill_group(group);
                 killed = Some(Instant::now());
             }
@@ -84,13 +86,14 @@ pub fn run(
     Ok((ended, capture))
 }
 
-fn start(executable: &Path, name: &str) -> Result<(u32, Receiver<Event>)> {
+fn start(executable: &Path, name: &str, env: &[(String, String)]) -> Result<(u32, Receiver<Event>)> {
     let (mut reader, writer) = io::pipe().context("making a pipe")?;
     let mut command = Command::new(executable);
     command
         .args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads", "1"])
         .env_clear()
         .envs([("PATH", "/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp")])
+        .envs(env.iter().cloned())
         .process_group(0)
         .stdin(std::process::Stdio::null())
         .stdout(writer.try_clone().context("sharing the pipe")?)
@@ -100,7 +103,7 @@ fn start(executable: &Path, name: &str) -> Result<(u32, Receiver<Event>)> {
         command.pre_exec(|| {
             system::unshare()?;
             mount::private_tmp()?;
-            system::loopback_up()
+            link::up()
         });
     }
     let mut child = command.spawn().with_context(|| format!("starting {}", executable.display()))?;

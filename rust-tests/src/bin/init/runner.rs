@@ -14,19 +14,21 @@ use crate::system;
 /// Where the initramfs has the test executables.
 const TESTS: &str = "/tests";
 
+/// What tells the long tests from the other ignored ones, which are faults on purpose.
+const LONG: &str = "::long";
+
 /// Runs the tests asked for. Fails only if the runner itself does: the host hears of the tests by the port.
 pub fn run(options: &Options) -> Result<()> {
     let mut port = Port::open()?;
     port.line("KTAP version 1");
-    let tests = select(list(options.ignored)?, options);
+    let tests = select(list(options.ignored || options.long)?, options);
     port.line(&format!("1..{}", tests.len()));
     for (index, test) in tests.iter().enumerate() {
         let name = test.name();
         port.line(&format!("# start {name}"));
         // The console has the same marks, so that a kernel message between them is known to be this test's.
         system::kmsg(&format!("fastnet: start {name}"))?;
-        let (ended, output) =
-            case::run(&test.executable, &test.path, options.deadline, || port.line("# alive"))?;
+        let (ended, output) = case::run(&test.executable, &test.path, options, || port.line("# alive"))?;
         if ended == Ended::Unkillable {
             bail_out(&mut port, &format!("unkillable {name}"));
         }
@@ -128,6 +130,7 @@ fn select(tests: Vec<Test>, options: &Options) -> Vec<Test> {
     tests
         .into_iter()
         .filter(|test| test.name().contains(&options.filter))
+        .filter(|test| !options.long || test.name().contains(LONG))
         .enumerate()
         .filter(|(index, _)| index % shards == shard)
         .map(|(_, test)| test)
