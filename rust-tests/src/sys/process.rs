@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, abort};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -136,10 +136,16 @@ pub fn wait_until(condition: impl Fn() -> bool) {
 
 /// Keeps this thread on one CPU: what it sends over the loopback then arrives in order, before the next call.
 pub fn stay_on_one_cpu() {
+    // SAFETY: no argument.
+    stay_on(usize::try_from(unsafe { libc::sched_getcpu() }).expect("a CPU"));
+}
+
+/// Keeps this thread on that CPU.
+pub fn stay_on(cpu: usize) {
     // SAFETY: all zero is the empty set; the calls read and write no more than it.
     let result = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(usize::try_from(libc::sched_getcpu()).unwrap_or_else(|_| abort()), &mut set);
+        libc::CPU_SET(cpu, &mut set);
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
     };
     assert_eq!(result, 0, "sched_setaffinity: {}", io::Error::last_os_error());

@@ -10,6 +10,7 @@
 mod controls;
 mod counters;
 mod events;
+mod long;
 mod options;
 mod random;
 mod round;
@@ -44,9 +45,13 @@ fn drive(kind: Kind, abi: Abi) {
         skip!("this kernel knows no {abi:?} calls");
     }
     stay_on_one_cpu();
-    let number = |name, default| env::var(name).map_or(default, |text| text.parse().unwrap());
     let first = number("SEED", 1);
     rounds(kind, abi, first..first + number("ROUNDS", ROUNDS));
+}
+
+/// A number of the environment's.
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 fn rounds(kind: Kind, abi: Abi, seeds: impl Iterator<Item = u64>) {

@@ -1,0 +1,48 @@
+//! Rounds by the hundred thousand, in a process a CPU.
+
+use rust_tests::needs_remember;
+use rust_tests::sys::abi::Abi;
+use rust_tests::sys::process::{fork, stay_on};
+
+use crate::twins::Kind;
+use crate::{number, rounds};
+
+/// Rounds in all.
+const ROUNDS: u64 = 1_000_000;
+/// Of these, one kind does so many before the next has its turn.
+const TURN: u64 = 500;
+
+const KINDS: [(Kind, Abi); 9] = [
+    (Kind::Udp4, Abi::Native),
+    (Kind::Udp6, Abi::Native),
+    (Kind::Mapped, Abi::Native),
+    (Kind::UdpLite, Abi::Native),
+    (Kind::Unix, Abi::Native),
+    (Kind::Tcp, Abi::Native),
+    (Kind::Udp4, Abi::Ia32),
+    (Kind::Unix, Abi::Ia32),
+    (Kind::Udp4, Abi::X32),
+];
+
+#[test]
+#[ignore = "hours; test-in-vm --long runs it"]
+fn oracle() {
+    needs_remember!();
+    let (first, count) = (number("SEED", 1), number("ROUNDS", ROUNDS));
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let workers: Vec<_> = (0..cpus)
+        .map(|cpu| {
+            fork(|| {
+                stay_on(cpu);
+                std::fs::create_dir(cpu.to_string()).unwrap();
+                std::env::set_current_dir(cpu.to_string()).unwrap();
+                let turns = (0..count.div_ceil(TURN)).zip(KINDS.into_iter().cycle());
+                for (turn, (kind, abi)) in turns.skip(cpu).step_by(cpus) {
+                    let start = turn * TURN;
+                    rounds(kind, abi, first + start..first + count.min(start + TURN));
+                }
+            })
+        })
+        .collect();
+    workers.into_iter().for_each(|worker| worker.succeeds());
+}
