@@ -3,6 +3,7 @@
 //! The kernel starts it as `/init` with what follows `--` on the command line: `tests ...`, `shell` or `probe`.
 
 mod case;
+mod leaks;
 mod mount;
 mod options;
 mod port;

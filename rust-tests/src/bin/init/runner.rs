@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::case::{self, Ended};
 use crate::options::Options;
 use crate::port::Port;
-use crate::system;
+use crate::{leaks, system};
 
 /// Where the initramfs has the test executables.
 const TESTS: &str = "/tests";
@@ -38,7 +38,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
         port.line(&result(index + 1, &name, &ended, options));
     }
-    Ok(())
+    leaks::report(|| port.line("# alive"))
 }
 
 fn result(index: usize, name: &str, ended: &Ended, options: &Options) -> String {
