@@ -8,6 +8,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod abi;
+pub mod bpf;
 pub mod calls;
 pub mod link;
 pub mod memory;

@@ -44,5 +44,7 @@ fn oracle() {
             })
         })
         .collect();
-    workers.into_iter().for_each(|worker| worker.succeeds());
+    for worker in workers {
+        worker.succeeds();
+    }
 }

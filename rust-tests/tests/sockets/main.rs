@@ -7,4 +7,5 @@ mod batch;
 mod controls;
 mod flags;
 mod kinds;
+mod programs;
 mod waiting;
