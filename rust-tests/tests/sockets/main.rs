@@ -6,6 +6,7 @@
 mod batch;
 mod controls;
 mod flags;
+mod injected;
 mod kinds;
 mod programs;
 mod waiting;
