@@ -5,6 +5,7 @@
 
 mod batch;
 mod controls;
+mod denial;
 mod flags;
 mod injected;
 mod kinds;
