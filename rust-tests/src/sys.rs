@@ -18,6 +18,7 @@ pub mod net;
 pub mod process;
 pub mod raw;
 mod receive;
+pub mod uring;
 pub mod witness;
 
 use std::ffi::c_long;

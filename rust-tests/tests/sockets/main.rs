@@ -10,4 +10,5 @@ mod flags;
 mod injected;
 mod kinds;
 mod programs;
+mod tracing;
 mod waiting;
