@@ -19,7 +19,7 @@ impl Namespace {
     pub fn unshare() -> io::Result<Self> {
         // SAFETY: takes no pointer.
         zero(unsafe { libc::unshare(libc::CLONE_NEWNET) }.into())?;
-        up()?;
+        loopback_up()?;
         File::open("/proc/thread-self/ns/net").map(Self)
     }
 
@@ -38,7 +38,7 @@ impl Namespace {
 /// # Errors
 /// Those of the system calls.
 #[expect(clippy::cast_possible_truncation, reason = "IFF_UP is 1")]
-pub fn up() -> io::Result<()> {
+pub fn loopback_up() -> io::Result<()> {
     request(libc::SIOCSIFFLAGS, |request| request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short)
 }
 

@@ -37,22 +37,7 @@ impl RawUdp {
     /// # Errors
     /// Those of the system call.
     pub fn send(&self, payload: &[u8], to: SocketAddr, checksum: Checksum) -> io::Result<usize> {
-        let len = u16::try_from(8 + payload.len()).expect("a datagram");
-        let mut pseudo = [octets(self.from.ip()), octets(to.ip())].concat();
-        pseudo.extend([0, 17]);
-        pseudo.extend(len.to_be_bytes());
-        let header = |sum: u16| [self.from.port(), to.port(), len, sum].map(u16::to_be_bytes).concat();
-        let right = match internet_checksum(&[&pseudo, &header(0), payload].concat()) {
-            0 => 0xffff,
-            right => right,
-        };
-        let sum = match checksum {
-            Checksum::Right => right,
-            // Neither none at all nor the other name of the right one.
-            Checksum::Wrong => right % 0xfffe + 1,
-            Checksum::None => 0,
-        };
-        let packet = [&self.ip_header(to.ip(), len), &header(sum), payload].concat();
+        let packet = packet(self.from, to, payload, checksum);
         // A port would be taken for a protocol.
         let address = Address::new(SocketAddr::new(to.ip(), 0));
         // SAFETY: a packet and an address of those lengths, only read.
@@ -62,19 +47,39 @@ impl RawUdp {
         };
         count(sent as i64).map(|sent| sent - (packet.len() - payload.len()))
     }
+}
 
-    /// The kernel fills in IPv4's total length and checksum.
-    fn ip_header(&self, to: IpAddr, len: u16) -> Vec<u8> {
-        let mut header = if to.is_ipv4() {
-            vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0]
-        } else {
-            let [high, low] = len.to_be_bytes();
-            vec![0x60, 0, 0, 0, high, low, 17, 64]
-        };
-        header.extend(octets(self.from.ip()));
-        header.extend(octets(to));
-        header
+/// An IP packet with a UDP datagram in it, between addresses of the same family.
+pub fn packet(from: SocketAddr, to: SocketAddr, payload: &[u8], checksum: Checksum) -> Vec<u8> {
+    let len = u16::try_from(8 + payload.len()).expect("a datagram");
+    let mut pseudo = [octets(from.ip()), octets(to.ip())].concat();
+    pseudo.extend([0, 17]);
+    pseudo.extend(len.to_be_bytes());
+    let header = |sum: u16| [from.port(), to.port(), len, sum].map(u16::to_be_bytes).concat();
+    let right = match internet_checksum(&[&pseudo, &header(0), payload].concat()) {
+        0 => 0xffff,
+        right => right,
+    };
+    let sum = match checksum {
+        Checksum::Right => right,
+        // Neither none at all nor the other name of the right one.
+        Checksum::Wrong => right % 0xfffe + 1,
+        Checksum::None => 0,
+    };
+    [&ip_header(from.ip(), to.ip(), len), &header(sum), payload].concat()
+}
+
+fn ip_header(from: IpAddr, to: IpAddr, len: u16) -> Vec<u8> {
+    let addresses = [octets(from), octets(to)].concat();
+    if to.is_ipv6() {
+        let [high, low] = len.to_be_bytes();
+        return [&[0x60, 0, 0, 0, high, low, 17, 64][..], &addresses].concat();
     }
+    let [high, low] = (20 + len).to_be_bytes();
+    let mut header = [&[0x45, 0, high, low, 0, 0, 0, 0, 64, 17, 0, 0][..], &addresses].concat();
+    let sum = internet_checksum(&header).to_be_bytes();
+    header[10..12].copy_from_slice(&sum);
+    header
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {

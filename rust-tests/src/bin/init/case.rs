@@ -103,7 +103,7 @@ fn start(executable: &Path, name: &str, env: &[(String, String)]) -> Result<(u32
         command.pre_exec(|| {
             system::unshare()?;
             mount::private_tmp()?;
-            link::up()
+            link::loopback_up()
         });
     }
     let mut child = command.spawn().with_context(|| format!("starting {}", executable.display()))?;
