@@ -7,13 +7,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::ptr;
-use std::time::Duration;
 
 use crate::sys::calls::bind;
-use crate::sys::{count, zero};
-
-/// A test that waits longer for a datagram has failed.
-const PATIENCE: Duration = Duration::from_secs(8);
+use crate::sys::{count, patience, zero};
 
 /// A receiver on a free port of the loopback and a sender connected to it, IPv4.
 pub fn udp4() -> (UdpSocket, UdpSocket) {
@@ -30,7 +26,7 @@ fn udp(address: std::net::IpAddr) -> (UdpSocket, UdpSocket) {
     let sender = UdpSocket::bind((address, 0)).expect("bind");
     sender.connect(receiver.local_addr().expect("its address")).expect("connect");
     for socket in [&receiver, &sender] {
-        socket.set_read_timeout(Some(PATIENCE)).expect("SO_RCVTIMEO");
+        socket.set_read_timeout(Some(patience())).expect("SO_RCVTIMEO");
     }
     (receiver, sender)
 }

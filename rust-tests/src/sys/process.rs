@@ -8,13 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::sys::zero;
+use crate::sys::{patience, zero};
 
 /// A user who may do nothing special.
 pub const NOBODY: libc::uid_t = 65534;
-/// Longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 /// A child of this process, running a closure in its own copy of it.
 #[derive(Debug)]
 #[must_use = "a child that nobody waits for can't fail the test"]
@@ -133,9 +130,9 @@ pub fn wait_until_blocked_in(thread: libc::pid_t, number: i64) {
 /// Waits for what the kernel has no event for.
 #[track_caller]
 pub fn wait_until(condition: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     while !condition() {
-        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain");
+        assert!(Instant::now() < end, "waited {:?} in vain", patience());
         thread::sleep(Duration::from_millis(1));
     }
 }

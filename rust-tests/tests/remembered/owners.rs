@@ -4,7 +4,6 @@ use std::env;
 use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::memory::Mapping;
@@ -13,7 +12,7 @@ use rust_tests::sys::net::{address, controls, send_fd, udp4};
 use rust_tests::sys::process::{exec_test, fork};
 use rust_tests::sys::uring::Ring;
 use rust_tests::sys::witness::{assert_remembered, assert_stock};
-use rust_tests::sys::{Remember, errno};
+use rust_tests::sys::{Remember, errno, patience};
 use rust_tests::{needs_remember, skip};
 
 use crate::{NOW, array, send};
@@ -147,7 +146,7 @@ fn a_socket_passed_to_another_process_is_stock_there() {
     let (mine, theirs) = UnixDatagram::pair().unwrap();
     let array = array();
     let child = fork(|| {
-        theirs.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+        theirs.set_read_timeout(Some(patience())).unwrap();
         let passed = Messages::new(1, &Shape::payload(1).control(24));
         assert_eq!(passed.recv(&theirs, 0).unwrap(), 1);
         let fd = controls(&passed.control(0), 8)[0].int();
