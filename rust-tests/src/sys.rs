@@ -10,6 +10,7 @@
 pub mod abi;
 pub mod bpf;
 pub mod calls;
+pub mod cgroup;
 pub mod inject;
 pub mod link;
 pub mod memory;

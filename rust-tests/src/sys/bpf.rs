@@ -1,10 +1,8 @@
 //! BPF programs by hand, and where they are attached.
 
 use std::ffi::{CStr, c_long};
-use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::path::PathBuf;
 
 use crate::sys::count;
 
@@ -153,46 +151,4 @@ unsafe fn bpf(command: c_long, attributes: &[u64]) -> io::Result<Option<OwnedFd>
         // SAFETY: the kernel has just made it for us.
         returns_fd.then(|| unsafe { OwnedFd::from_raw_fd(fd) })
     })
-}
-
-/// A cgroup, gone when the last process has left it.
-#[derive(Debug)]
-pub struct Cgroup {
-    path: PathBuf,
-    folder: File,
-}
-
-impl Cgroup {
-    /// Makes one, with the memory controller if there is one, and moves this process there: what it makes from now on
-    /// belongs to it.
-    ///
-    /// # Errors
-    /// Those of the file system, which the runner has mounted if it could.
-    pub fn enter(name: &str) -> io::Result<Self> {
-        let root = PathBuf::from("/sys/fs/cgroup");
-        // Without the controller nothing is counted, and a test that looks for the count will say so.
-        let _ = fs::write(root.join("cgroup.subtree_control"), "+memory");
-        let path = root.join(format!("{name}-{}", std::process::id()));
-        fs::create_dir(&path)?;
-        fs::write(path.join("cgroup.procs"), std::process::id().to_string())?;
-        let folder = File::open(&path)?;
-        Ok(Self { path, folder })
-    }
-
-    /// A number of `memory.stat`.
-    ///
-    /// # Errors
-    /// Those of the file.
-    pub fn memory(&self, name: &str) -> io::Result<usize> {
-        let stat = fs::read_to_string(self.path.join("memory.stat"))?;
-        let lines = stat.lines().filter_map(|line| line.split_once(' '));
-        let value = lines.into_iter().find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok());
-        value.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-impl AsRawFd for Cgroup {
-    fn as_raw_fd(&self) -> RawFd {
-        self.folder.as_raw_fd()
-    }
 }

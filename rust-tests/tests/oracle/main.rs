@@ -26,6 +26,7 @@ use std::thread;
 
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::calls::last_stamp;
+use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::errno;
 use rust_tests::sys::net::udp4;
 use rust_tests::sys::process::{stay_on_one_cpu, wait_until};
@@ -36,7 +37,7 @@ use round::Round;
 use twins::{Kind, Twins};
 
 /// Rounds a test.
-const ROUNDS: u64 = 300;
+const ROUNDS: u64 = 250;
 
 /// Drives rounds through twins of this kind.
 fn drive(kind: Kind, abi: Abi) {
@@ -103,6 +104,18 @@ impl Drop for Named {
 #[test]
 fn udp_over_ipv4() {
     drive(Kind::Udp4, Abi::Native);
+}
+
+#[test]
+fn udp_over_ipv4_with_a_program() {
+    let _liars = Cgroup::enter_among_liars().unwrap();
+    drive(Kind::Udp4, Abi::Native);
+}
+
+#[test]
+fn udp_over_ipv6_with_a_program() {
+    let _liars = Cgroup::enter_among_liars().unwrap();
+    drive(Kind::Udp6, Abi::Native);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
-use rust_tests::sys::bpf::Cgroup;
+use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::{option, udp4};
@@ -37,7 +37,7 @@ struct Watch {
 
 impl Watch {
     fn start() -> Self {
-        let cgroup = Cgroup::enter("accounts").unwrap();
+        let cgroup = Cgroup::enter().unwrap();
         let Ok(before) = cgroup.memory("kernel") else { skip!("no memory cgroups") };
         Self { cgroup, before }
     }

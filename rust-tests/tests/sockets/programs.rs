@@ -2,34 +2,18 @@
 
 use std::net::UdpSocket;
 
-use rust_tests::sys::bpf::{Cgroup, Hook, Insn, Program, SockMap};
+use rust_tests::sys::bpf::{Hook, Insn, Program, SockMap};
+use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::errno;
 use rust_tests::sys::messages::{Field, Shape};
 use rust_tests::sys::net::{address, option, udp4, udp6};
 
 use crate::batch::{NOW, both_ways};
 
-/// Where things are in a `struct bpf_sock_addr`.
-const IP4: u8 = 4;
-const IP6: u8 = 8;
-const PORT: u8 = 24;
-
 fn send(sender: &UdpSocket, texts: &[&str]) {
     for text in texts {
         sender.send(text.as_bytes()).unwrap();
     }
-}
-
-/// Puts this process in a cgroup that says all datagrams come from port 4242 and an address whose words these are.
-fn lie(hook: Hook, at: u8, words: &[u32]) -> Cgroup {
-    let cgroup = Cgroup::enter("liars").unwrap();
-    let port = i32::from(4242_u16.to_be());
-    let stores = words.iter().zip((at..).step_by(4)).map(|(word, at)| (at, word.to_be().cast_signed()));
-    let mut program: Vec<_> = stores.flat_map(|(at, word)| Insn::store(at, word)).collect();
-    program.extend(Insn::store(PORT, port));
-    program.extend([Insn::result(1), Insn::exit()]);
-    Program::load(hook, &program).unwrap().attach(&cgroup).unwrap();
-    cgroup
 }
 
 fn names_are(receiver: &UdpSocket, sender: &UdpSocket, name: &str) {
@@ -51,21 +35,21 @@ fn names_are(receiver: &UdpSocket, sender: &UdpSocket, name: &str) {
 
 #[test]
 fn a_cgroups_program_changes_ipv4_names() {
-    let _cgroup = lie(Hook::RECVMSG4, IP4, &[0x0a01_0203]);
+    let _liars = Cgroup::enter_among_liars().unwrap();
     let (receiver, sender) = udp4();
     names_are(&receiver, &sender, "10.1.2.3:4242");
 }
 
 #[test]
 fn a_cgroups_program_changes_ipv6_names() {
-    let _cgroup = lie(Hook::RECVMSG6, IP6, &[0xfd00_0000, 0, 0, 7]);
+    let _liars = Cgroup::enter_among_liars().unwrap();
     let (receiver, sender) = udp6();
     names_are(&receiver, &sender, "[fd00::7]:4242");
 }
 
 #[test]
 fn a_cgroups_program_changes_mapped_names() {
-    let _cgroup = lie(Hook::RECVMSG6, IP6, &[0xfd00_0000, 0, 0, 7]);
+    let _liars = Cgroup::enter_among_liars().unwrap();
     let receiver = UdpSocket::bind("[::]:0").unwrap();
     let (_, sender) = udp4();
     sender.connect(("127.0.0.1", receiver.local_addr().unwrap().port())).unwrap();
@@ -74,7 +58,7 @@ fn a_cgroups_program_changes_mapped_names() {
 
 #[test]
 fn a_cgroups_program_denies() {
-    let cgroup = Cgroup::enter("deniers").unwrap();
+    let cgroup = Cgroup::enter().unwrap();
     // The length, headers and all, is what the program's context begins with.
     let odd = [Insn::load(0), Insn::and(1), Insn::exit()];
     let (receiver, sender) = udp4();
