@@ -19,6 +19,7 @@ pub mod net;
 pub mod process;
 pub mod raw;
 mod receive;
+pub mod shape;
 pub mod uring;
 pub mod witness;
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::sys::abi::Abi;
 use crate::sys::memory::{KERNEL, Mapping};
+pub use crate::sys::shape::Shape;
 
 /// What memory holds that nobody has written to.
 pub const FILL: u8 = 0xa5;
@@ -11,51 +12,6 @@ pub const FILL: u8 = 0xa5;
 const GUARD: usize = 32;
 /// Room for `recvmmsg()`'s timeout, at the start.
 pub(crate) const TIMEOUT: usize = 16;
-
-/// What one message has room for.
-#[derive(Clone, Debug, Default)]
-pub struct Shape {
-    segments: Vec<usize>,
-    name: Option<usize>,
-    control: Option<usize>,
-    skew: usize,
-}
-
-impl Shape {
-    /// One buffer of `len` bytes, and nothing else.
-    pub fn payload(len: usize) -> Self {
-        Self::segments(&[len])
-    }
-
-    /// A buffer a length.
-    pub fn segments(lens: &[usize]) -> Self {
-        Self { segments: lens.to_vec(), ..Self::default() }
-    }
-
-    /// And room for any address.
-    #[must_use]
-    pub fn name(self) -> Self {
-        self.name_of(128)
-    }
-
-    /// And room for `len` bytes of the address.
-    #[must_use]
-    pub fn name_of(self, len: usize) -> Self {
-        Self { name: Some(len), ..self }
-    }
-
-    /// And room for `len` bytes of control messages.
-    #[must_use]
-    pub fn control(self, len: usize) -> Self {
-        Self { control: Some(len), ..self }
-    }
-
-    /// And each buffer so many bytes off the words of memory.
-    #[must_use]
-    pub fn skewed(self, skew: usize) -> Self {
-        Self { skew, ..self }
-    }
-}
 
 /// A word of a `struct mmsghdr`, in the order they lie there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +48,8 @@ pub enum Place {
     Kernel,
     /// This header of the array itself.
     Header(usize),
+    /// Where this message's first buffer is.
+    Payload(usize),
 }
 
 /// Where a message's buffers are, as offsets in the mapping.
@@ -313,6 +271,7 @@ impl Messages {
             Place::Hole => self.memory.hole(),
             Place::Kernel => KERNEL,
             Place::Header(i) => self.address(i),
+            Place::Payload(i) => self.memory.address(self.layouts[i].segments[0].start),
         }
     }
 }

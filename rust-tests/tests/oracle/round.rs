@@ -1,6 +1,7 @@
 //! A round: an array of random shape, remembered, and then used a few times.
 
 use std::ops::Range;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use rust_tests::sys::abi::Abi;
@@ -27,8 +28,9 @@ pub struct Round<'a> {
     twins: &'a Twins,
     messages: Messages,
     sabotage: Option<Sabotage>,
-    /// No call reads the headers any more.
-    remembered: bool,
+    /// No call that is within these reads its headers any more.
+    remembered: Range<usize>,
+    _tap: Vec<OwnedFd>,
     /// Buffers are long, and so are messages.
     large: bool,
     began: i128,
@@ -57,24 +59,31 @@ impl<'a> Round<'a> {
             twins.set_mtu(random.pick(&MTUS));
         }
         options::set_some(kind, twins.pair(), random);
-        let mut round = Self { kind, twins, messages, sabotage, remembered: false, large, began };
+        let tap = if kind.is_udp() && random.once_in(8) { twins.tap() } else { Vec::new() };
+        let mut round = Self { kind, twins, messages, sabotage, remembered: 0..0, _tap: tap, large, began };
         round.prepare(false);
-        round.remembered = round.remember(abi);
+        round.remembered = round.remember(random);
         round
     }
 
-    /// Whether it is remembered now: not if no call could ever use it.
-    fn remember(&self, abi: Abi) -> bool {
-        let result = self.twins.remembered.remember(&self.messages);
-        match self.sabotage {
+    /// Remembers all of it, mostly, and returns what: nothing if no call could ever use it.
+    fn remember(&self, random: &mut Random) -> Range<usize> {
+        let n = self.messages.len();
+        let some = if random.once_in(8) { part(n, random) } else { 0..n };
+        let abi = self.messages.abi();
+        let vlen = u32::try_from(some.len()).unwrap();
+        let fd = self.twins.remembered.as_raw_fd();
+        let result = abi.remember(fd, self.messages.address(some.start), vlen, 0);
+        let refused = self.sabotage.filter(|sabotage| sabotage.is_refused(&some));
+        match refused {
             // Where the kernel begins for a 64-bit process there is nothing for a 32-bit one.
-            Some(sabotage) if sabotage.is_refused() && (abi == Abi::Native || result.is_err()) => {
+            Some(sabotage) if abi == Abi::Native || result.is_err() => {
                 assert_eq!(errno(result), libc::EFAULT, "remembering, {sabotage:?}");
-                false
+                0..0
             }
             _ => {
                 result.unwrap();
-                true
+                some
             }
         }
     }
@@ -88,7 +97,7 @@ impl<'a> Round<'a> {
                 self.twins.sender.send(random, self.large);
             }
             self.twins.settle();
-            self.call(&Call::random(random, self.kind, n, self.remembered));
+            self.call(&Call::random(random, self.kind, n, &self.remembered));
             if random.coin() {
                 self.twins.both(|socket| Ok(take_error(socket)));
             }
@@ -173,19 +182,26 @@ impl<'a> Round<'a> {
 }
 
 impl Call {
-    fn random(random: &mut Random, kind: Kind, n: usize, remembered: bool) -> Self {
-        let start = random.below(n);
+    fn random(random: &mut Random, kind: Kind, n: usize, remembered: &Range<usize>) -> Self {
+        let some = part(n, random);
+        let within = remembered.start <= some.start && some.end <= remembered.end;
         Self {
-            some: start..start + 1 + random.below(n - start),
+            some,
             flags: flags(random, kind),
             timeout: match random.below(12) {
                 0 => Some(Duration::ZERO),
                 1 => Some(Duration::from_secs(1000)),
                 _ => None,
             },
-            spoil: random.coin() && remembered,
+            spoil: random.coin() && within,
         }
     }
+}
+
+/// Some of so many, next to each other.
+fn part(n: usize, random: &mut Random) -> Range<usize> {
+    let start = random.below(n);
+    start..start + 1 + random.below(n - start)
 }
 
 fn flags(random: &mut Random, kind: Kind) -> i32 {

@@ -1,4 +1,6 @@
-//! Pointers that are no good, in one of the messages.
+//! Pointers that are no good, or lead where another leads, in one of the messages.
+
+use std::ops::Range;
 
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Field, Messages, Place};
@@ -8,7 +10,7 @@ use crate::twins::Kind;
 
 const TWO_PAGES: usize = 2 * PAGE;
 
-/// What is no good, and in which message: the first, the last, or one between.
+/// What is wrong, and in which message: the first, the last, or one between.
 #[derive(Clone, Copy, Debug)]
 pub struct Sabotage {
     i: usize,
@@ -21,6 +23,8 @@ enum What {
     Iov(Place),
     Name(Place),
     Control(Place),
+    /// Its payload goes where the first message's goes.
+    Shared,
     /// The page of the last headers, and of buffers if there are few, can't be written to.
     LastPage,
 }
@@ -34,6 +38,7 @@ impl Sabotage {
         let segment = random.below(messages.segments(i).len().max(1));
         let what = random.pick(&[
             What::Payload(segment, place),
+            What::Shared,
             What::Iov(place),
             What::Name(Place::Header(i)),
             What::Name(place),
@@ -46,18 +51,16 @@ impl Sabotage {
             What::Payload(..) | What::Iov(_) => kind != Kind::Tcp && !messages.segments(i).is_empty(),
             // How far a copy came that failed across a page's end is nobody's business.
             What::LastPage => kind != Kind::Tcp && !skewed && messages.memory().len() >= TWO_PAGES,
+            What::Shared => [0, i].iter().all(|&i| !messages.segments(i).is_empty()),
             What::Name(_) | What::Control(_) => true,
         };
         (useful && random.once_in(3)).then_some(Self { i, what })
     }
 
-    /// Whether `remember_mmsghdr()` sees it: what no call could ever use it refuses.
-    pub fn is_refused(self) -> bool {
-        match self.what {
-            What::Payload(_, place) => place == Place::Kernel,
-            What::Iov(_) => true,
-            _ => false,
-        }
+    /// Whether `remember_mmsghdr()` sees it among `some`: what no call could ever use it refuses.
+    pub fn is_refused(self, some: &Range<usize>) -> bool {
+        let unusable = matches!(self.what, What::Payload(_, Place::Kernel) | What::Iov(_));
+        unusable && some.contains(&self.i)
     }
 
     /// Spoils fresh headers.
@@ -67,6 +70,10 @@ impl Sabotage {
             What::Iov(place) => messages.point(self.i, Field::Iov, place),
             What::Name(place) => messages.point(self.i, Field::Name, place),
             What::Control(place) => messages.point(self.i, Field::Control, place),
+            What::Shared => {
+                let len = messages.segments(0)[0].len();
+                messages.point_segment(self.i, 0, Place::Payload(0), len);
+            }
             What::LastPage => (),
         }
     }
