@@ -8,17 +8,25 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod abi;
+pub mod bpf;
+pub mod calls;
+pub mod cgroup;
+pub mod inject;
+pub mod link;
 pub mod memory;
 pub mod messages;
 pub mod net;
 pub mod process;
 pub mod raw;
 mod receive;
+pub mod shape;
+pub mod uring;
 pub mod witness;
 
 use std::ffi::c_long;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
 
 use crate::sys::abi::Abi;
 use crate::sys::messages::Messages;
@@ -96,6 +104,12 @@ pub trait Remember: AsRawFd {
 }
 
 impl<T: AsRawFd> Remember for T {}
+
+/// Longer than anything takes that a test waits for. The host knows how slow this kernel is.
+pub fn patience() -> Duration {
+    let slowness = std::env::var("SLOWNESS").map_or(1, |text| text.parse().expect("a number"));
+    Duration::from_secs(8) * slowness
+}
 
 /// The result of a system call that returns nothing but success.
 pub(crate) fn zero(result: c_long) -> io::Result<()> {

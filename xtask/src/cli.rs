@@ -73,6 +73,7 @@ pub enum Command {
 
 /// What to run in the guest, and in which guest.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub struct TestArgs {
     /// Only tests whose name contains this, as in `abi::` or `recvmmsg::ipv6`.
     pub filter: Option<String>,
@@ -111,13 +112,26 @@ pub struct TestArgs {
     /// Run this static executable, one of the kernel's own tests, as one more test.
     #[arg(long, hide = true, value_name = "FILE")]
     pub kselftest: Vec<PathBuf>,
+    /// Run the long tests in place of the others: a million rounds of the oracle, minutes of races.
+    #[arg(long, conflicts_with = "ignored")]
+    pub long: bool,
+
+    /// Set in the environment of the tests: the oracle knows SEED and ROUNDS.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<String>,
 
     /// Run the tests that are faults on purpose, and only those.
     #[arg(long, hide = true)]
     pub ignored: bool,
 
     /// How long a test may take.
-    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(
+        long,
+        hide = true,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        default_value_if("long", "true", "21600")
+    )]
     pub deadline: u64,
 
     /// How long the runner may be silent.
@@ -371,4 +385,14 @@ pub struct Formats(pub Vec<Format>);
 fn formats(text: &str) -> Result<Formats, String> {
     let names = text.split(',').filter(|_| text != "none");
     names.map(|name| Format::from_str(name, false)).collect::<Result<_, _>>().map(Formats)
+}
+
+/// It travels on the kernel's command line.
+fn variable(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,=".contains(c);
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() && text.chars().all(plain) => Ok(text.to_owned()),
+        Some(_) => Err("letters, digits and _-./:,= are all that it may hold".to_owned()),
+        None => Err("it has no `=`".to_owned()),
+    }
 }

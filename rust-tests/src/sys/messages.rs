@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::sys::abi::Abi;
 use crate::sys::memory::{KERNEL, Mapping};
+pub use crate::sys::shape::Shape;
 
 /// What memory holds that nobody has written to.
 pub const FILL: u8 = 0xa5;
@@ -11,44 +12,6 @@ pub const FILL: u8 = 0xa5;
 const GUARD: usize = 32;
 /// Room for `recvmmsg()`'s timeout, at the start.
 pub(crate) const TIMEOUT: usize = 16;
-
-/// What one message has room for.
-#[derive(Clone, Debug, Default)]
-pub struct Shape {
-    segments: Vec<usize>,
-    name: Option<usize>,
-    control: Option<usize>,
-}
-
-impl Shape {
-    /// One buffer of `len` bytes, and nothing else.
-    pub fn payload(len: usize) -> Self {
-        Self::segments(&[len])
-    }
-
-    /// A buffer a length.
-    pub fn segments(lens: &[usize]) -> Self {
-        Self { segments: lens.to_vec(), ..Self::default() }
-    }
-
-    /// And room for any address.
-    #[must_use]
-    pub fn name(self) -> Self {
-        self.name_of(128)
-    }
-
-    /// And room for `len` bytes of the address.
-    #[must_use]
-    pub fn name_of(self, len: usize) -> Self {
-        Self { name: Some(len), ..self }
-    }
-
-    /// And room for `len` bytes of control messages.
-    #[must_use]
-    pub fn control(self, len: usize) -> Self {
-        Self { control: Some(len), ..self }
-    }
-}
 
 /// A word of a `struct mmsghdr`, in the order they lie there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +48,8 @@ pub enum Place {
     Kernel,
     /// This header of the array itself.
     Header(usize),
+    /// Where this message's first buffer is.
+    Payload(usize),
 }
 
 /// Where a message's buffers are, as offsets in the mapping.
@@ -272,6 +237,16 @@ impl Messages {
         self.memory.read(control.start..control.start + self.get(i, Field::Controllen).min(control.len()))
     }
 
+    /// Where there is room for a message's payload, in the memory that holds them.
+    pub fn segments(&self, i: usize) -> &[Range<usize>] {
+        &self.layouts[i].segments
+    }
+
+    /// Where there is room for its control messages.
+    pub fn control_room(&self, i: usize) -> Range<usize> {
+        self.layouts[i].control.clone()
+    }
+
     /// Where a word of a header is, in the memory that holds them.
     pub fn field(&self, i: usize, field: Field) -> Range<usize> {
         let start = self.header(i) + field as usize * self.abi.word();
@@ -296,6 +271,7 @@ impl Messages {
             Place::Hole => self.memory.hole(),
             Place::Kernel => KERNEL,
             Place::Header(i) => self.address(i),
+            Place::Payload(i) => self.memory.address(self.layouts[i].segments[0].start),
         }
     }
 }
@@ -304,7 +280,7 @@ impl Layout {
     /// Lays a message's buffers out from `end` on, and moves it.
     fn new(shape: &Shape, abi: Abi, end: &mut usize) -> Self {
         let mut take = |len: usize| {
-            let start = end.next_multiple_of(8);
+            let start = end.next_multiple_of(8) + shape.skew;
             *end = start + len + GUARD;
             start..start + len
         };

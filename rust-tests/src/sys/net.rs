@@ -7,12 +7,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::ptr;
-use std::time::Duration;
 
-use crate::sys::{count, zero};
-
-/// A test that waits longer for a datagram has failed.
-const PATIENCE: Duration = Duration::from_secs(8);
+use crate::sys::calls::bind;
+use crate::sys::{count, patience, zero};
 
 /// A receiver on a free port of the loopback and a sender connected to it, IPv4.
 pub fn udp4() -> (UdpSocket, UdpSocket) {
@@ -29,7 +26,7 @@ fn udp(address: std::net::IpAddr) -> (UdpSocket, UdpSocket) {
     let sender = UdpSocket::bind((address, 0)).expect("bind");
     sender.connect(receiver.local_addr().expect("its address")).expect("connect");
     for socket in [&receiver, &sender] {
-        socket.set_read_timeout(Some(PATIENCE)).expect("SO_RCVTIMEO");
+        socket.set_read_timeout(Some(patience())).expect("SO_RCVTIMEO");
     }
     (receiver, sender)
 }
@@ -44,19 +41,39 @@ pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Option<OwnedFd> {
 
 /// Binds an IPv4 socket to a free port of the loopback.
 pub fn bind4(socket: &impl AsRawFd) {
-    let address = sockaddr4(Ipv4Addr::LOCALHOST, 0);
-    let len = socklen::<libc::sockaddr_in>();
-    // SAFETY: an address of that length.
-    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) };
-    assert_eq!(result, 0, "bind: {}", io::Error::last_os_error());
+    bind(socket, (Ipv4Addr::LOCALHOST, 0).into()).expect("bind");
 }
 
-pub(crate) fn sockaddr4(address: Ipv4Addr, port: u16) -> libc::sockaddr_in {
-    libc::sockaddr_in {
-        sin_family: libc::AF_INET.try_into().expect("a small number"),
-        sin_port: port.to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from(address).to_be() },
-        sin_zero: [0; 8],
+/// An address as system calls want it.
+pub(crate) struct Address(libc::sockaddr_in6, libc::socklen_t);
+
+impl Address {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        // SAFETY: all zero is a valid sockaddr_in6.
+        let mut room: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+        match address {
+            SocketAddr::V4(v4) => {
+                let address = libc::sockaddr_in {
+                    sin_family: libc::AF_INET.try_into().expect("a small number"),
+                    sin_port: v4.port().to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from(*v4.ip()).to_be() },
+                    sin_zero: [0; 8],
+                };
+                // SAFETY: a sockaddr_in is smaller and no more aligned.
+                unsafe { ptr::write((&raw mut room).cast(), address) };
+                Self(room, socklen::<libc::sockaddr_in>())
+            }
+            SocketAddr::V6(v6) => {
+                room.sin6_family = libc::AF_INET6.try_into().expect("a small number");
+                room.sin6_port = v6.port().to_be();
+                room.sin6_addr.s6_addr = v6.ip().octets();
+                Self(room, socklen::<libc::sockaddr_in6>())
+            }
+        }
+    }
+
+    pub(crate) fn raw(&self) -> (*const libc::sockaddr, libc::socklen_t) {
+        ((&raw const self.0).cast(), self.1)
     }
 }
 
@@ -156,13 +173,6 @@ pub fn send_fd(socket: &UnixDatagram, fd: RawFd) {
         libc::sendmsg(socket.as_raw_fd(), &raw const message, 0)
     };
     assert_eq!(count(result as i64).expect("sendmsg"), 1);
-}
-
-/// Shuts a connected socket down for receiving: who waits there gets an empty message.
-pub fn shutdown(socket: &impl AsRawFd) {
-    // SAFETY: only numbers go in.
-    let result = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RD) };
-    assert_eq!(result, 0, "shutdown: {}", io::Error::last_os_error());
 }
 
 /// Whether a descriptor is closed by exec.

@@ -4,17 +4,14 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, abort};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::sys::zero;
+use crate::sys::{patience, zero};
 
 /// A user who may do nothing special.
 pub const NOBODY: libc::uid_t = 65534;
-/// Longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 /// A child of this process, running a closure in its own copy of it.
 #[derive(Debug)]
 #[must_use = "a child that nobody waits for can't fail the test"]
@@ -60,6 +57,12 @@ pub fn exec_test(test: &str, variable: &str, socket: &impl AsRawFd) {
     assert_eq!(result, 0, "fcntl: {}", io::Error::last_os_error());
     let arguments = ["--exact", test, "--nocapture", "--test-threads", "1"];
     let error = Command::new("/proc/self/exe").args(arguments).env(variable, fd.to_string()).exec();
+    panic!("exec: {error}");
+}
+
+/// Runs no test of this executable in the place of this process.
+pub fn exec_nothing() {
+    let error = Command::new("/proc/self/exe").args(["--list", "--format", "terse", "no such test"]).exec();
     panic!("exec: {error}");
 }
 
@@ -127,19 +130,25 @@ pub fn wait_until_blocked_in(thread: libc::pid_t, number: i64) {
 /// Waits for what the kernel has no event for.
 #[track_caller]
 pub fn wait_until(condition: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     while !condition() {
-        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain");
+        assert!(Instant::now() < end, "waited {:?} in vain", patience());
         thread::sleep(Duration::from_millis(1));
     }
 }
 
 /// Keeps this thread on one CPU: what it sends over the loopback then arrives in order, before the next call.
 pub fn stay_on_one_cpu() {
+    // SAFETY: no argument.
+    stay_on(usize::try_from(unsafe { libc::sched_getcpu() }).expect("a CPU"));
+}
+
+/// Keeps this thread on that CPU.
+pub fn stay_on(cpu: usize) {
     // SAFETY: all zero is the empty set; the calls read and write no more than it.
     let result = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(usize::try_from(libc::sched_getcpu()).unwrap_or_else(|_| abort()), &mut set);
+        libc::CPU_SET(cpu, &mut set);
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
     };
     assert_eq!(result, 0, "sched_setaffinity: {}", io::Error::last_os_error());

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod headers;
+mod injected;
 mod memory;
 mod table;
 

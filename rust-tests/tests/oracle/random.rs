@@ -26,11 +26,23 @@ impl Random {
 
     /// Heads or tails.
     pub fn coin(&mut self) -> bool {
-        self.below(2) == 0
+        self.once_in(2)
+    }
+
+    /// True once in so many times.
+    pub fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
     }
 
     /// One of these.
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
+    }
+
+    /// So many bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..len.div_ceil(8)).flat_map(|_| self.next().to_ne_bytes()).collect();
+        bytes.truncate(len);
+        bytes
     }
 }

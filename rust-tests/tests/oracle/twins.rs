@@ -1,24 +1,20 @@
 //! Two sockets of a kind that get the same traffic.
 
 use std::ffi::c_int;
-use std::fs;
-use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::{fs, io, iter};
 
 use rust_tests::skip;
+use rust_tests::sys::calls;
+use rust_tests::sys::link::{self, Namespace};
 use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{bind4, next_len, option, socket, take_error, udp4, unsent};
-use rust_tests::sys::process::wait_until;
+use rust_tests::sys::net::{next_len, option, set_option, socket, take_error, udp4};
 use rust_tests::sys::raw::RawUdp;
 
-/// What the kernel counts of all datagrams of this network namespace.
-pub fn counters() -> Vec<i64> {
-    let text = ["/proc/net/snmp", "/proc/net/snmp6"].map(|path| fs::read_to_string(path).unwrap()).concat();
-    let udp = text.lines().filter(|line| line.starts_with("Udp"));
-    udp.flat_map(str::split_whitespace).filter_map(|word| word.parse().ok()).collect()
-}
+use crate::counters::Counters;
+use crate::traffic::{NAMES, Sender, UdpSender};
 
 /// What the sockets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,31 +29,34 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Options that bring control messages, the same ones to both.
-    pub fn options(self) -> &'static [(c_int, c_int)] {
-        match self {
-            Self::Udp4 | Self::UdpLite => &[
-                (libc::IPPROTO_IP, libc::IP_PKTINFO),
-                (libc::IPPROTO_IP, libc::IP_RECVTTL),
-                (libc::IPPROTO_IP, libc::IP_RECVTOS),
-                (libc::SOL_SOCKET, libc::SO_RXQ_OVFL),
-            ],
-            Self::Udp6 | Self::Mapped => &[
-                (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
-                (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT),
-                (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS),
-            ],
-            Self::Unix => &[(libc::SOL_SOCKET, libc::SO_PASSCRED)],
-            Self::Tcp => &[],
+    /// Whether it is some sort of UDP.
+    pub fn is_udp(self) -> bool {
+        !matches!(self, Self::Unix | Self::Tcp)
+    }
+
+    /// How its sockets call a peer.
+    pub fn sees(self, peer: SocketAddr) -> SocketAddr {
+        match peer.ip() {
+            IpAddr::V4(ip) if self == Self::Mapped => (ip.to_ipv6_mapped(), peer.port()).into(),
+            _ => peer,
         }
     }
 }
 
-/// The one sender, or a stream to each.
-enum Sender {
-    Udp { from: UdpSocket, to: [SocketAddr; 2], corrupt: Option<RawUdp> },
-    Unix(UnixDatagram),
-    Tcp([TcpStream; 2]),
+/// A network namespace that a twin has to itself. So its address and its port can be the other's too, and what the
+/// kernel counts there is its own.
+struct Home {
+    namespace: Namespace,
+    counters: Counters,
+    /// What comes out here last had been sent last.
+    fence: (UdpSocket, UdpSocket),
+}
+
+impl Home {
+    fn new() -> Self {
+        let namespace = Namespace::unshare().unwrap();
+        Self { namespace, counters: Counters::open(), fence: udp4() }
+    }
 }
 
 /// The two sockets, and who sends to them.
@@ -66,50 +65,66 @@ pub struct Twins {
     pub plain: OwnedFd,
     /// Receives into what it remembers.
     pub remembered: OwnedFd,
-    sender: Sender,
-    /// What comes out here last had been sent last.
-    fence: (UdpSocket, UdpSocket),
+    /// Who sends.
+    pub sender: Sender,
+    homes: [Home; 2],
     /// Room for all that a round leaves behind.
     rest: Messages,
 }
 
-const NAMES: [&str; 2] = ["plain", "remembered"];
-
 impl Twins {
     pub fn new(kind: Kind) -> Self {
-        let ([plain, remembered], sender) = match kind {
-            Kind::Udp4 => udp([(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap()), RawUdp::new()),
-            Kind::Udp6 => udp([(); 3].map(|()| UdpSocket::bind("[::1]:0").unwrap()), None),
-            Kind::Mapped => mapped(),
-            Kind::UdpLite => udp([(); 3].map(|()| udplite()), None),
-            Kind::Unix => unix(),
-            Kind::Tcp => tcp(),
-        };
-        Self { plain, remembered, sender, fence: udp4(), rest: Messages::new(130, &Shape::payload(400)) }
+        let homes = [(); 2].map(|()| Home::new());
+        let ([plain, remembered], sender) = sockets(kind, &homes, 0);
+        Self { plain, remembered, sender, homes, rest: Messages::new(130, &Shape::payload(400)) }
     }
 
-    /// Sends to both; now and then, on request and where it can be done, with a bad checksum.
-    pub fn send(&self, payload: &[u8], corrupt: bool) {
-        let [plain, remembered] = [0, 1].map(|i| {
-            match &self.sender {
-                Sender::Udp { to, corrupt: Some(raw), .. } if corrupt => raw.send_corrupt(payload, to[i]),
-                Sender::Udp { from, to, .. } => from.send_to(payload, to[i]),
-                // Where the queue is full, it must be so for both.
-                Sender::Unix(from) => from.send_to(payload, NAMES[i]),
-                Sender::Tcp(streams) => (&streams[i]).write(payload),
-            }
-            .map_err(|error| error.kind())
+    /// Makes the sockets anew, so that a round depends on nothing before it.
+    pub fn renew(&mut self, kind: Kind, seed: u64) {
+        // Each connection leaves a port behind that is not free for a minute: there would soon be none left.
+        if kind != Kind::Tcp {
+            ([self.plain, self.remembered], self.sender) = sockets(kind, &self.homes, seed);
+        }
+    }
+
+    /// Makes fragments of packets that are longer.
+    pub fn set_mtu(&self, bytes: c_int) {
+        for home in &self.homes {
+            home.namespace.enter().unwrap();
+            link::set_mtu(bytes).unwrap();
+        }
+    }
+
+    /// Sees all packets as long as it lives: then nobody has a packet to himself.
+    pub fn tap(&self) -> Vec<OwnedFd> {
+        const ALL: u16 = 3;
+        let taps = self.homes.iter().map(|home| {
+            home.namespace.enter().unwrap();
+            socket(libc::AF_PACKET, libc::SOCK_DGRAM, ALL.to_be().into()).unwrap()
         });
-        assert_eq!(plain, remembered);
+        taps.collect()
+    }
+
+    /// The plain one, then the other.
+    pub fn pair(&self) -> [&OwnedFd; 2] {
+        [&self.plain, &self.remembered]
+    }
+
+    /// Does something to both; it must come to the same.
+    #[track_caller]
+    pub fn both<T: PartialEq + std::fmt::Debug>(&self, act: impl Fn(&OwnedFd) -> io::Result<T>) -> Option<T> {
+        let [plain, remembered] = self.pair().map(|socket| act(socket).map_err(|error| error.raw_os_error()));
+        assert_eq!(remembered, plain);
+        plain.ok()
     }
 
     /// Waits until all that was sent has arrived.
     pub fn settle(&self) {
-        if let Sender::Tcp(streams) = &self.sender {
-            wait_until(|| streams.iter().all(|stream| unsent(stream) == 0));
+        self.sender.flush();
+        for Home { fence: (receiver, sender), .. } in &self.homes {
+            sender.send(b"!").unwrap();
+            receiver.recv(&mut [0]).unwrap();
         }
-        self.fence.1.send(b"!").unwrap();
-        self.fence.0.recv(&mut [0]).unwrap();
     }
 
     /// How many datagrams each socket dropped; a stream counts other things there, not the same each time.
@@ -117,43 +132,89 @@ impl Twins {
         if let Sender::Tcp(_) = self.sender {
             return [0; 2];
         }
-        [&self.plain, &self.remembered].map(drops)
+        self.pair().map(|socket| memory(socket, libc::SK_MEMINFO_DROPS))
     }
 
-    /// Throws away what is left; it must be as much for both.
+    /// Throws away what is left; it must be as much for both, as must all that was counted.
     pub fn drain(&self) {
-        let rest = &self.rest;
-        let [plain, remembered] = [&self.plain, &self.remembered].map(|socket| {
+        let [plain, remembered] = self.pair().map(|socket| {
             take_error(socket);
-            rest.reset();
-            let n = rest.recv_unchecked(&(0..rest.len()), None, socket, libc::MSG_DONTWAIT).unwrap_or(0);
-            (0..n).map(|i| rest.payload(i)).collect::<Vec<_>>()
+            iter::from_fn(|| self.some_of_the_rest(socket)).take(RESTS).flatten().collect::<Vec<_>>()
         });
         assert!(plain == remembered, "{} and {} messages are left", plain.len(), remembered.len());
         assert_eq!(next_len(&self.plain), 0);
+        if let Sender::Udp(_) = self.sender {
+            let [plain, remembered] = self.pair().map(charged);
+            assert_eq!(remembered, plain, "memory charged to empty sockets");
+            let [plain, remembered] = self.homes.each_ref().map(|home| home.counters.read());
+            assert_eq!(remembered, plain);
+        }
+    }
+
+    /// The lengths of messages, and how they begin.
+    fn some_of_the_rest(&self, socket: &OwnedFd) -> Option<Vec<(usize, Vec<u8>)>> {
+        let rest = &self.rest;
+        rest.reset();
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        let n = rest.recv_unchecked(&(0..rest.len()), None, socket, flags).ok()?;
+        Some((0..n).map(|i| (rest.received(i), rest.payload(i))).collect())
     }
 }
 
-fn udp([plain, remembered, from]: [UdpSocket; 3], corrupt: Option<RawUdp>) -> ([OwnedFd; 2], Sender) {
-    let to = [&plain, &remembered].map(|socket| socket.local_addr().unwrap());
-    ([plain.into(), remembered.into()], Sender::Udp { from, to, corrupt })
+/// More than fit any receive buffer, 130 at a time.
+const RESTS: usize = 10;
+
+/// How much of its receive buffer is taken.
+pub fn charged(socket: &OwnedFd) -> c_int {
+    memory(socket, libc::SK_MEMINFO_RMEM_ALLOC)
 }
 
-fn mapped() -> ([OwnedFd; 2], Sender) {
-    let [plain, remembered] = [(); 2].map(|()| UdpSocket::bind("[::]:0").unwrap());
-    let to = [&plain, &remembered].map(|socket| {
-        let port = socket.local_addr().unwrap().port();
-        (Ipv4Addr::LOCALHOST, port).into()
+fn memory(socket: &OwnedFd, what: c_int) -> c_int {
+    let info: [c_int; 9] = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
+    info[usize::try_from(what).unwrap()]
+}
+
+fn sockets(kind: Kind, homes: &[Home; 2], seed: u64) -> ([OwnedFd; 2], Sender) {
+    let (sockets, sender) = match kind {
+        Kind::Unix => unix(),
+        Kind::Tcp => tcp(),
+        _ => udp(kind, homes, seed),
+    };
+    // Now and then a round waits, and then not for long.
+    let moment = libc::timeval { tv_sec: 0, tv_usec: 1000 };
+    for socket in &sockets {
+        set_option(socket, libc::SOL_SOCKET, libc::SO_RCVTIMEO, moment).unwrap();
+    }
+    (sockets, sender)
+}
+
+fn udp(kind: Kind, homes: &[Home; 2], seed: u64) -> ([OwnedFd; 2], Sender) {
+    // The sockets of the round before may live still.
+    let port = u16::try_from(2000 + seed % 20_000 * 2).unwrap();
+    let (at, ip): (IpAddr, IpAddr) = match kind {
+        Kind::Udp6 => (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()),
+        Kind::Mapped => (Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::LOCALHOST.into()),
+        _ => (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()),
+    };
+    let bound = |address: SocketAddr| match kind {
+        Kind::UdpLite => udplite(address),
+        _ => UdpSocket::bind(address).unwrap(),
+    };
+    let pairs = homes.each_ref().map(|home| {
+        home.namespace.enter().unwrap();
+        let from = (ip, port + 1).into();
+        let raw = (kind != Kind::UdpLite).then(|| RawUdp::new(from).unwrap());
+        (OwnedFd::from(bound((at, port).into())), UdpSender { from: bound(from), to: (ip, port).into(), raw })
     });
-    let from = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ([plain.into(), remembered.into()], Sender::Udp { from, to, corrupt: RawUdp::new() })
+    let [(plain, to_plain), (remembered, to_remembered)] = pairs;
+    ([plain, remembered], Sender::Udp([to_plain, to_remembered]))
 }
 
-fn udplite() -> UdpSocket {
+fn udplite(address: SocketAddr) -> UdpSocket {
     let Some(socket) = socket(libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_UDPLITE) else {
         skip!("this kernel has no UDP-Lite");
     };
-    bind4(&socket);
+    calls::bind(&socket, address).unwrap();
     socket.into()
 }
 
@@ -177,9 +238,4 @@ fn tcp() -> ([OwnedFd; 2], Sender) {
     });
     let [(plain, to_plain), (remembered, to_remembered)] = pairs;
     ([plain, remembered], Sender::Tcp([to_plain, to_remembered]))
-}
-
-fn drops(socket: &OwnedFd) -> c_int {
-    let info: [c_int; 9] = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
-    info[8]
 }

@@ -3,10 +3,12 @@
 // Whatever can't go on has failed.
 #![allow(clippy::unwrap_used)]
 
+mod accounting;
 mod headers;
 mod large;
 mod lifetime;
 mod owners;
+mod races;
 mod threads;
 
 use std::net::UdpSocket;

@@ -4,16 +4,16 @@ use std::env;
 use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
-use rust_tests::needs_remember;
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::memory::Mapping;
-use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{controls, send_fd, udp4};
+use rust_tests::sys::messages::{Field, Messages, Shape};
+use rust_tests::sys::net::{address, controls, send_fd, udp4};
 use rust_tests::sys::process::{exec_test, fork};
+use rust_tests::sys::uring::Ring;
 use rust_tests::sys::witness::{assert_remembered, assert_stock};
-use rust_tests::sys::{Remember, errno};
+use rust_tests::sys::{Remember, errno, patience};
+use rust_tests::{needs_remember, skip};
 
 use crate::{NOW, array, send};
 
@@ -36,6 +36,26 @@ fn other_receive_calls_are_stock() {
     array.spoil_all();
     assert_eq!(array.recv(&receiver, NOW).unwrap(), 1);
     assert_eq!(array.payload(0), b"four");
+}
+
+#[test]
+fn io_uring_is_stock() {
+    needs_remember!();
+    let Some(ring) = Ring::new() else { skip!("this kernel has no io_uring") };
+    let (receiver, sender) = udp4();
+    let array = array();
+    receiver.remember(&array).unwrap();
+    send(&sender, &["one", "two"]);
+    array.spoil_all();
+    assert_eq!(errno(ring.recvmsg(&receiver, array.address(1), NOW)), libc::EINVAL, "as spoiled");
+    array.reset();
+    assert_eq!(ring.recvmsg(&receiver, array.address(1), NOW).unwrap(), 3);
+    array.set(1, Field::Len, 3);
+    assert_eq!(array.payload(1), b"one");
+    assert_eq!(address(&array.name(1)), sender.local_addr().unwrap());
+    array.spoil_all();
+    assert_eq!(array.recv(&receiver, NOW).unwrap(), 1);
+    assert_eq!(array.payload(0), b"two");
 }
 
 #[test]
@@ -126,7 +146,7 @@ fn a_socket_passed_to_another_process_is_stock_there() {
     let (mine, theirs) = UnixDatagram::pair().unwrap();
     let array = array();
     let child = fork(|| {
-        theirs.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+        theirs.set_read_timeout(Some(patience())).unwrap();
         let passed = Messages::new(1, &Shape::payload(1).control(24));
         assert_eq!(passed.recv(&theirs, 0).unwrap(), 1);
         let fd = controls(&passed.control(0), 8)[0].int();

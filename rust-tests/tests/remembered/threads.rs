@@ -1,22 +1,18 @@
 //! Many threads at once.
 
 use std::net::UdpSocket;
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use rust_tests::needs_remember;
-use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{next_len, replace_fd, shutdown, udp4};
-use rust_tests::sys::process::{as_nobody, thread_id, wait_until, wait_until_blocked_in};
+use rust_tests::sys::Remember;
+use rust_tests::sys::calls::shut_down;
+use rust_tests::sys::messages::Messages;
+use rust_tests::sys::net::{next_len, udp4};
+use rust_tests::sys::process::{thread_id, wait_until, wait_until_blocked_in};
 use rust_tests::sys::witness::assert_stock;
-use rust_tests::sys::{MMSGHDR_FORGET, Remember, remember_mmsghdr};
 
-use crate::{NOW, ONE_ARRAY, array, send};
-
-/// How long threads race.
-const RACE: Duration = Duration::from_secs(3);
+use crate::{array, send};
 
 #[test]
 fn each_thread_may_have_an_array_of_its_own() {
@@ -28,7 +24,7 @@ fn each_thread_may_have_an_array_of_its_own() {
         sender.send(&number.to_ne_bytes()).unwrap();
     }
     wait_until(|| next_len(&receiver) == 0);
-    shutdown(&receiver);
+    shut_down(&receiver).unwrap();
     let numbers: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap().1).collect();
     assert!(numbers.iter().all(|numbers| numbers.is_sorted()), "out of order: {numbers:?}");
     let mut all = numbers.concat();
@@ -80,66 +76,4 @@ fn blocked<T: Send + 'static>(
     });
     wait_until_blocked_in(its_id.recv().unwrap(), libc::SYS_recvmmsg);
     thread
-}
-
-/// Threads do all they can to the same descriptor and the same arrays, until time is up.
-#[test]
-fn remember_forget_receive_and_close_race() {
-    needs_remember!();
-    as_nobody(4 * ONE_ARRAY, || {
-        let (receiver, sender) = udp4();
-        let fd = receiver.as_raw_fd();
-        let end = Instant::now() + RACE;
-        let racing = || Instant::now() < end;
-        // Outlives the threads: its addresses go to them all.
-        let mut arrays = Vec::new();
-        thread::scope(|scope| {
-            let mut receivers = Vec::new();
-            for _ in 0..2 {
-                let array = Messages::new(4, &Shape::payload(8).name());
-                for range in [0..4, 1..4, 0..2] {
-                    let address = array.address(range.start);
-                    let vlen = u32::try_from(range.len()).unwrap();
-                    scope.spawn(move || remember_and_forget(fd, address, vlen, racing));
-                }
-                receivers.push(scope.spawn(move || receive_what_comes(fd, array, racing)));
-            }
-            scope.spawn(|| {
-                while racing() {
-                    send(&sender, &["racing", "on"]);
-                    let (another, _) = udp4();
-                    sender.connect(another.local_addr().unwrap()).unwrap();
-                    replace_fd(fd, &another);
-                }
-            });
-            arrays.extend(receivers.into_iter().map(|thread| thread.join().unwrap()));
-        });
-        drop(receiver);
-        let (receiver, _) = udp4();
-        let arrays: Vec<_> = (0..4).map(|_| array()).collect();
-        for array in &arrays {
-            receiver.remember(array).expect("all that the race had remembered is free again");
-        }
-    });
-}
-
-fn remember_and_forget(fd: RawFd, address: usize, vlen: u32, racing: impl Fn() -> bool) {
-    while racing() {
-        if let Err(error) = remember_mmsghdr(fd, address, vlen, 0) {
-            assert!([Some(libc::EEXIST), Some(libc::ENOBUFS)].contains(&error.raw_os_error()), "{error}");
-        }
-        if let Err(error) = remember_mmsghdr(fd, address, 0, MMSGHDR_FORGET) {
-            assert_eq!(error.raw_os_error(), Some(libc::ENOENT), "{error}");
-        }
-    }
-}
-
-fn receive_what_comes(fd: RawFd, array: Messages, racing: impl Fn() -> bool) -> Messages {
-    for flags in [NOW, NOW | libc::MSG_PEEK].into_iter().cycle().take_while(|_| racing()) {
-        match array.recv(&fd, flags) {
-            Ok(n) => assert!((0..n).all(|i| [&b"racing"[..], b"on"].contains(&&array.payload(i)[..]))),
-            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EAGAIN), "{error}"),
-        }
-    }
-    array
 }

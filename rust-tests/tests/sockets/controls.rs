@@ -1,6 +1,10 @@
 //! Control messages.
 
+use std::time::SystemTime;
+
 use rust_tests::skip;
+use rust_tests::sys::calls::last_stamp;
+use rust_tests::sys::errno;
 use rust_tests::sys::messages::{Field, Shape};
 use rust_tests::sys::net::{Control, controls, set_option, udp4, udp6};
 
@@ -28,6 +32,47 @@ fn timestamps() {
         });
         assert!(stamps.is_sorted() && stamps[0][0] > 0, "{stamps:?}");
     });
+}
+
+#[test]
+fn what_came_before_stamps_were_wanted_has_one() {
+    both_ways(|way| {
+        let (receiver, sender) = udp4();
+        let batch = way.batch(&receiver, 3, &Shape::payload(8).control(64));
+        let sent = now();
+        sender.send(b"early").unwrap();
+        sender.send(b"birds").unwrap();
+        set_option(&receiver, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1).unwrap();
+        assert_eq!(batch.texts(NOW), ["early", "birds"]);
+        for i in 0..2 {
+            let stamp = [0, 8].map(|at| {
+                let control = of(&batch, i).remove(0);
+                i64::from_ne_bytes(control.data[at..at + 8].try_into().unwrap())
+            });
+            assert!((sent..=now()).contains(&stamp), "{stamp:?}, sent {sent:?}");
+        }
+    });
+}
+
+#[test]
+fn the_time_of_the_last_message_is_told() {
+    both_ways(|way| {
+        let (receiver, sender) = udp4();
+        let batch = way.batch(&receiver, 3, &Shape::payload(8));
+        assert_eq!(errno(batch.recv(NOW)), libc::EAGAIN);
+        assert_eq!(errno(last_stamp(&receiver)), libc::ENOENT, "there was none");
+        let sent = now();
+        sender.send(b"one").unwrap();
+        assert_eq!(batch.texts(NOW), ["one"]);
+        let stamp = last_stamp(&receiver).unwrap();
+        assert!((sent..=now()).contains(&stamp), "{stamp:?}, sent {sent:?}");
+    });
+}
+
+/// Seconds and nanoseconds.
+fn now() -> [i64; 2] {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    [now.as_secs().cast_signed(), now.subsec_nanos().into()]
 }
 
 #[test]

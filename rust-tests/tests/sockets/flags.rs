@@ -10,7 +10,7 @@ use rust_tests::sys::messages::{Field, Place, Shape};
 use rust_tests::sys::net::{
     closes_on_exec, controls, next_len, option, send_fd, set_option, take_error, udp4,
 };
-use rust_tests::sys::raw::RawUdp;
+use rust_tests::sys::raw::{Checksum, RawUdp};
 
 use crate::batch::{NOW, both_ways};
 
@@ -148,7 +148,7 @@ fn a_name_that_faults_in_mid_batch_loses_its_datagram_alone() {
 #[test]
 fn a_bad_checksum_in_mid_batch_is_dropped() {
     let (receiver, sender) = udp4();
-    let raw = RawUdp::new().unwrap();
+    let raw = RawUdp::new(sender.local_addr().unwrap()).unwrap();
     both_ways(|way| {
         let batch = way.batch(&receiver, 4, &Shape::payload(200).name());
         // A short datagram's checksum is looked at before it comes to the socket.
@@ -156,9 +156,9 @@ fn a_bad_checksum_in_mid_batch_is_dropped() {
         let to = receiver.local_addr().unwrap();
         let before = drops(&receiver);
         send(&sender, &["one"]);
-        raw.send_corrupt(&bad, to).unwrap();
+        raw.send(&bad, to, Checksum::Wrong).unwrap();
         send(&sender, &["two"]);
-        raw.send_corrupt(&bad, to).unwrap();
+        raw.send(&bad, to, Checksum::Wrong).unwrap();
         batch.prepare();
         let n = batch.messages.recv_unchecked(&(0..4), None, &receiver, NOW).unwrap();
         assert_eq!([0, 1].map(|i| batch.messages.payload(i)), [b"one", b"two"]);

@@ -5,8 +5,9 @@ use std::net::{Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 
 use rust_tests::skip;
+use rust_tests::sys::calls::shut_down;
 use rust_tests::sys::messages::{Field, Shape};
-use rust_tests::sys::net::{address, bind4, next_len, send_urgent, shutdown, socket, udp4, udp6};
+use rust_tests::sys::net::{address, bind4, next_len, send_urgent, socket, udp4, udp6};
 use rust_tests::sys::process::wait_until;
 
 use crate::batch::{NOW, both_ways};
@@ -158,7 +159,7 @@ fn after_a_shutdown_there_is_one_empty_message() {
         let (receiver, sender) = udp4();
         receiver.connect(sender.local_addr().unwrap()).unwrap();
         let batch = way.batch(&receiver, 4, &Shape::payload(64));
-        shutdown(&receiver);
+        shut_down(&receiver).unwrap();
         assert_eq!(batch.texts(libc::MSG_WAITFORONE), [""]);
     });
 }

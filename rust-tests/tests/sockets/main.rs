@@ -5,6 +5,10 @@
 
 mod batch;
 mod controls;
+mod denial;
 mod flags;
+mod injected;
 mod kinds;
+mod programs;
+mod tracing;
 mod waiting;

@@ -5,9 +5,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rust_tests::sys::calls::shut_down;
 use rust_tests::sys::errno;
 use rust_tests::sys::messages::Shape;
-use rust_tests::sys::net::{shutdown, take_error, udp4};
+use rust_tests::sys::net::{set_option, take_error, udp4};
 use rust_tests::sys::process::{interrupt_on, signal, thread_id, wait_until_blocked_in};
 
 use crate::batch::{Batch, NOW, Way, both_ways};
@@ -114,7 +115,8 @@ fn a_shutdown_ends_waiting() {
     both_ways(|way| {
         let (receiver, sender) = udp4();
         receiver.connect(sender.local_addr().unwrap()).unwrap();
-        let (result, batch) = while_waiting(way, &receiver, libc::MSG_WAITFORONE, |_| shutdown(&receiver));
+        let (result, batch) =
+            while_waiting(way, &receiver, libc::MSG_WAITFORONE, |_| shut_down(&receiver).unwrap());
         assert_eq!(result.unwrap(), 1);
         assert_eq!(batch.messages.received(0), 0);
     });
@@ -165,5 +167,22 @@ fn what_is_left_of_the_timeout_is_told() {
         let (result, left) = batch.recv_for(LONG);
         assert_eq!(result.unwrap(), 2);
         assert!(left < LONG && left > LONG / 2, "{left:?}");
+    });
+}
+
+/// The loopback has no queue to poll; whoever asks for it waits as ever.
+#[test]
+fn busy_polling_where_nothing_can_be_polled_waits() {
+    let (receiver, sender) = udp4();
+    set_option(&receiver, libc::SOL_SOCKET, libc::SO_BUSY_POLL, 100).unwrap();
+    both_ways(|way| {
+        sender.send(b"one").unwrap();
+        sender.send(b"two").unwrap();
+        let batch = way.batch(&receiver, 4, &Shape::payload(64).name());
+        assert_eq!(batch.texts(libc::MSG_WAITFORONE), ["one", "two"]);
+        let (result, batch) = while_waiting(way, &receiver, libc::MSG_WAITFORONE, |_| {
+            sender.send(b"at last").unwrap();
+        });
+        assert_eq!((result.unwrap(), batch.messages.payload(0)), (1, b"at last".to_vec()));
     });
 }

@@ -74,6 +74,8 @@ fn arguments(filter: Option<String>, kselftest: Vec<PathBuf>) -> TestArgs {
         gdb: false,
         bzimage: None,
         kselftest,
+        long: false,
+        env: Vec::new(),
         ignored: false,
         deadline: 60,
         silence: 20,

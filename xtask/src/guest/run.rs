@@ -69,14 +69,20 @@ impl<'a> Guests<'a> {
     }
 
     fn shard(&self, shard: u32, events: Events, on_case: &dyn Fn(&Case)) -> Result<Outcome> {
-        let TestArgs { jobs, ignored, filter, .. } = self.options;
+        let TestArgs { jobs, ignored, long, filter, env, .. } = self.options;
         let folder = self.folder.join(format!("guest-{shard}"));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let limits = self.limits();
         let deadline = limits.test.as_secs();
-        let filter = filter.as_ref().map_or(String::new(), |filter| format!(" --filter {filter}"));
-        let ignored = if *ignored { " --ignored" } else { "" };
-        let init = format!("tests --deadline {deadline} --shard {shard}/{jobs}{filter}{ignored}");
+        let mut init = format!("tests --deadline {deadline} --shard {shard}/{jobs}");
+        let flags = [("--ignored", *ignored), ("--long", *long)];
+        let flags = flags.into_iter().filter_map(|(flag, on)| on.then_some((flag, "")));
+        let filter = filter.iter().map(|filter| ("--filter", &**filter));
+        let slowness = format!("SLOWNESS={}", self.slowness());
+        let env = env.iter().chain([&slowness]).map(|variable| ("--env", &**variable));
+        for (option, value) in flags.chain(filter).chain(env) {
+            init.extend([" ", option, " ", value]);
+        }
         session::run(&self.machine(init), limits, &folder, events, on_case)
     }
 
@@ -85,13 +91,14 @@ impl<'a> Guests<'a> {
             let day = Duration::from_hours(24);
             return Limits { boot: day, silence: day, test: day };
         }
-        // With the kernel's own checkers on, everything takes several times as long.
-        let slow = if self.options.kernel.config == Config::Debug { 4 } else { 1 };
-        Limits {
-            boot: Duration::from_secs(3 * self.options.silence * slow),
-            silence: Duration::from_secs(self.options.silence * slow),
-            test: Duration::from_secs(self.options.deadline * slow),
-        }
+        let seconds = |seconds| Duration::from_secs(seconds * self.slowness());
+        let TestArgs { silence, deadline, .. } = *self.options;
+        Limits { boot: seconds(3 * silence), silence: seconds(silence), test: seconds(deadline) }
+    }
+
+    /// How many times longer everything takes: with the kernel's own checkers on, several.
+    fn slowness(&self) -> u64 {
+        if self.options.kernel.config == Config::Debug { 4 } else { 1 }
     }
 
     fn machine(&self, init: String) -> Machine<'_> {

@@ -1,7 +1,7 @@
 //! Which lines of a console mean that the kernel complains, and which that it is dead.
 
 /// Phrases that the kernel prints only when something is wrong with it.
-const COMPLAINTS: [&str; 19] = [
+const COMPLAINTS: [&str; 20] = [
     "WARNING: ", // WARN_ON, and every report of lockdep
     "BUG: ",     // KASAN, list corruption, scheduling while atomic, soft lockup, NULL pointers
     "kernel BUG at ",
@@ -21,6 +21,7 @@ const COMPLAINTS: [&str; 19] = [
     "hard LOCKUP",
     "refcount_t: ",
     "new suspected memory leaks",
+    "kmemleak: unreferenced object ", // the runner's, from the kernel's report
 ];
 
 const DEATH: &str = "Kernel panic - not syncing";
@@ -73,6 +74,7 @@ mod tests {
             "[    1.2] UBSAN: array-index-out-of-bounds in net/socket.c:1:2",
             "[    1.2] refcount_t: underflow; use-after-free.",
             "[    1.2] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+            "[    1.2] kmemleak: unreferenced object 0xffff888005a00e00 (size 64):",
             "half a line of a test[    1.2] BUG: scheduling while atomic: swapper/0/0/0x00000002",
         ] {
             assert_eq!(meaning(line), Meaning::Splat, "{line}");
@@ -98,6 +100,7 @@ mod tests {
             "[    0.2] debug: BUGs are turned into warnings",
             "[    1.2] lkdtm: Performing direct entry WARNING",
             "[    1.2] fastnet: start abi::warning",
+            "[    1.2] kmemleak: Automatic memory scanning thread started",
             "",
         ] {
             assert_eq!(meaning(line), Meaning::Quiet, "{line}");

@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::world::{World, within_a_minute};
+use crate::kernel::within_a_minute;
+use crate::world::World;
 
 const TREE: &str = "root/target/kernel/6.12-fastnet";
 

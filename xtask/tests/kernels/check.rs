@@ -7,7 +7,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::process::Command;
 
-use crate::world::{Outcome, World, within_a_minute};
+use crate::kernel::within_a_minute;
+use crate::world::{Outcome, World};
 
 /// A guest in which the tests pass, unless the kernel's source had one of these words in a string.
 const QEMU: &str = r##"

@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::process::Command;
 
-use crate::world::{World, within_a_minute};
+use crate::kernel::within_a_minute;
+use crate::world::World;
 
 const TREE: &str = "root/target/kernel/6.12-fastnet";
 

@@ -3,6 +3,8 @@
 
 mod build;
 mod check;
+mod kernel;
 mod killed;
 mod patches;
+#[path = "../world/mod.rs"]
 mod world;

@@ -14,7 +14,7 @@ fn a_kernel_that_is_not_there_is_a_usage_error() {
 #[test]
 fn a_bad_catalog_is_named_by_file_and_line() {
     let bad = |text: &str, said: &[&str]| {
-        let outcome = World::new(text).run(&[]);
+        let outcome = World::with_catalog(text).run(&[]);
         outcome.fails(2, &[&["configs/kernels.toml"], said].concat());
     };
     let kernel = "[kernels.\"6.11\"]\npatches = \"p\"\n";

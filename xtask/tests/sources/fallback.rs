@@ -8,7 +8,7 @@ use crate::world::World;
 
 /// 6.11 at `url`, then a 6.12 that is always there.
 fn world(url: &str, sha256: &str) -> World {
-    let world = World::new(&format!(
+    let world = World::with_catalog(&format!(
         "preferred = [\"6.11\", \"6.12\"]\n\
          [kernels.\"6.11\"]\npatches = \"p\"\nsource.tarball = {{ url = {url:?}, sha256 = {sha256:?} }}\n\
          [kernels.\"6.12\"]\npatches = \"p\"\nsource.path = \"tree\"\n"

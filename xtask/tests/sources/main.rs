@@ -7,8 +7,10 @@ mod catalog;
 mod disk;
 mod download;
 mod fallback;
+mod fetch;
 mod git;
 mod members;
 mod processes;
 mod server;
+#[path = "../world/mod.rs"]
 mod world;

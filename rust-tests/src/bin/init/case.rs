@@ -11,8 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rust_tests::sys::link;
 use rust_tests::{SKIP, SKIP_PREFIX};
 
+use crate::options::Options;
 use crate::{mount, system};
 
 /// How long a killed process may take to go before it counts as stuck in the kernel.
@@ -65,8 +67,8 @@ enum Event {
 }
 
 /// Runs `case`, calling `alive` every second.
-pub fn run(case: &Case, deadline: Duration, mut alive: impl FnMut()) -> Result<(Ended, Capture)> {
-    let (group, events) = start(case)?;
+pub fn run(case: &Case, options: &Options, mut alive: impl FnMut()) -> Result<(Ended, Capture)> {
+    let (group, events) = start(case, &options.env)?;
     let mut capture = Capture::default();
     let started = Instant::now();
     let mut killed = None;
@@ -83,7 +85,7 @@ pub fn run(case: &Case, deadline: Duration, mut alive: impl FnMut()) -> Result<(
             word = Instant::now();
         }
         match killed {
-            None if started.elapsed() >= deadline => {
+            None if started.elapsed() >= options.deadline => {
                 system::kill_group(group);
                 killed = Some(Instant::now());
             }
@@ -103,13 +105,14 @@ pub fn run(case: &Case, deadline: Duration, mut alive: impl FnMut()) -> Result<(
     Ok((ended, capture))
 }
 
-fn start(case: &Case) -> Result<(u32, Receiver<Event>)> {
+fn start(case: &Case, env: &[(String, String)]) -> Result<(u32, Receiver<Event>)> {
     let (mut reader, writer) = io::pipe().context("making a pipe")?;
     let mut command = Command::new(&case.executable);
     command
         .args(&case.arguments)
         .env_clear()
         .envs([("PATH", "/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp")])
+        .envs(env.iter().cloned())
         .process_group(0)
         .stdin(std::process::Stdio::null())
         .stdout(writer.try_clone().context("sharing the pipe")?)
@@ -120,7 +123,7 @@ fn start(case: &Case) -> Result<(u32, Receiver<Event>)> {
             command.pre_exec(|| {
                 system::unshare()?;
                 mount::private_tmp()?;
-                system::loopback_up()
+                link::loopback_up()
             });
         }
     }

@@ -4,6 +4,7 @@
 //! `probe`.
 
 mod case;
+mod leaks;
 mod mount;
 mod options;
 mod port;

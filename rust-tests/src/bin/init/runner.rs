@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use rust_tests::sys::link;
 
 use crate::case::{self, Case, Ended, Kind};
 use crate::options::Options;
 use crate::port::Port;
-use crate::system;
+use crate::{leaks, system};
 
 /// Where the initramfs has the test executables.
 const TESTS: &str = "/tests";
@@ -17,15 +18,18 @@ const TESTS: &str = "/tests";
 const RECEIVERS: &str = "/receivers";
 const CELLS: &str = "/cells";
 
+/// What tells the long tests from the other ignored ones, which are faults on purpose.
+const LONG: &str = "::long";
+
 /// Runs the tests asked for. Fails only if the runner itself does: the host hears of the tests by the port.
 pub fn tests(options: &Options) -> Result<()> {
-    let tests = || Ok(select(list(options.ignored)?, options));
+    let tests = || Ok(select(list(options.ignored || options.long)?, options));
     run(tests, options)
 }
 
 /// Measures every cell of the plan; what applies to [`tests`] does here.
 pub fn bench(options: &Options) -> Result<()> {
-    system::loopback_up().context("bringing lo up")?;
+    link::loopback_up().context("bringing lo up")?;
     let cells = || {
         let plan = fs::read_to_string(CELLS).with_context(|| format!("reading {CELLS}"))?;
         Ok(plan.lines().map(cell).collect())
@@ -49,7 +53,7 @@ fn run(list: impl FnOnce() -> Result<Vec<Case>>, options: &Options) -> Result<()
         port.line(&format!("# start {name}"));
         // The console has the same marks, so that a kernel message between them is known to be this case's.
         system::kmsg(&format!("fastnet: start {name}"))?;
-        let (ended, output) = case::run(case, options.deadline, || port.line("# alive"))?;
+        let (ended, output) = case::run(case, options, || port.line("# alive"))?;
         if ended == Ended::Unkillable {
             bail_out(&mut port, &format!("unkillable {name}"));
         }
@@ -59,7 +63,7 @@ fn run(list: impl FnOnce() -> Result<Vec<Case>>, options: &Options) -> Result<()
         }
         port.line(&result(index + 1, name, &ended, options));
     }
-    Ok(())
+    leaks::report(|| port.line("# alive"))
 }
 
 fn result(index: usize, name: &str, ended: &Ended, options: &Options) -> String {
@@ -149,6 +153,7 @@ fn select(tests: Vec<Case>, options: &Options) -> Vec<Case> {
     tests
         .into_iter()
         .filter(|test| test.name.contains(&options.filter))
+        .filter(|test| !options.long || test.name.contains(LONG))
         .enumerate()
         .filter(|(index, _)| index % shards == shard)
         .map(|(_, test)| test)

@@ -50,24 +50,6 @@ pub fn unshare() -> io::Result<()> {
     check(unsafe { libc::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWNS) })
 }
 
-/// Brings `lo` up in this network namespace. Safe to call between fork and exec.
-pub fn loopback_up() -> io::Result<()> {
-    // SAFETY: socket takes no pointer; an all-zero ifreq is valid, and `lo` fits its name with a NUL to spare;
-    // SIOCSIFFLAGS reads the name and the flags, both set.
-    #[expect(clippy::cast_possible_truncation, reason = "IFF_UP is 1")]
-    unsafe {
-        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-        check(socket)?;
-        let mut request: libc::ifreq = std::mem::zeroed();
-        request.ifr_name[0] = b'l'.cast_signed();
-        request.ifr_name[1] = b'o'.cast_signed();
-        request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
-        let done = check(libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request));
-        libc::close(socket);
-        done
-    }
-}
-
 /// Powers the machine off; where that does nothing, resets it, which ends QEMU as well.
 pub fn power_off() -> ! {
     // SAFETY: reboot takes no pointer.

@@ -1,17 +1,18 @@
-//! A checkout of a test's own, with a kernel that make builds in no time.
+//! Worlds with a kernel in `linux/` that make builds in no time.
 #![expect(clippy::disallowed_methods, reason = "the tests run xtask as a user does")]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use std::{env, fs};
 
-use tempfile::TempDir;
 use walkdir::WalkDir;
+
+use crate::world::{Outcome, World};
 
 /// What kbuild does, as far as xtask sees it. An option that Kconfig does not name does not take, and each run of
 /// the compiler leaves a line in `compiled`.
@@ -49,46 +50,19 @@ headers:
 
 const A: &str = "int one(void);\n\nint one(void)\n{\n\treturn 1;\n}\n";
 
-/// The checkout in `root/`, the kernel in `linux/`.
-pub struct World {
-    dir: TempDir,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
 impl World {
     /// A world without a patch.
     pub fn new() -> Self {
-        let world = Self { dir: tempfile::tempdir().unwrap() };
+        let world = Self::with_catalog(
+            "preferred = [\"6.12\"]\n[kernels.\"6.12\"]\npatches = \"linux-patches/6.12\"\nsource.path = \"../linux\"\n",
+        );
         world.write("linux/Makefile", MAKEFILE);
         world.write("linux/Kconfig", "config TINY\nconfig LOCALVERSION\nconfig NET\nmenuconfig DEEP\n");
         world.write("linux/net/a.c", A);
         world.write("linux/net/b.c", "int two;\n");
-        world.write(
-            "root/configs/kernels.toml",
-            "preferred = [\"6.12\"]\n[kernels.\"6.12\"]\npatches = \"linux-patches/6.12\"\nsource.path = \"../linux\"\n",
-        );
         world.write("root/configs/vm.config", "# A comment.\nCONFIG_NET=y\n");
         world.series("");
         world
-    }
-
-    /// A path in the world.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Writes a file of the world.
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
     }
 
     /// Reads a file of the world.
@@ -138,28 +112,14 @@ impl World {
 
     /// `cargo xtask` with these arguments, not yet started.
     pub fn command(&self, args: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command
-            .args(args.split_whitespace())
-            .current_dir(self.dir.path())
-            .env("FASTNET_ROOT", self.path("root"))
-            .env("FASTNET_CACHE", self.path("cache"))
-            .env("PATH", format!("{}:{}", self.path("bin").display(), env::var("PATH").unwrap()))
-            .env_remove("CARGO_TARGET_DIR")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let mut command = self.xtask();
+        command.args(args.split_whitespace()).current_dir(self.path(""));
         command
     }
 
     /// `cargo xtask` with these arguments, run.
     pub fn run(&self, args: &str) -> Outcome {
-        let output = self.command(args).output().unwrap();
-        Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Outcome::of(self.command(args).output().unwrap())
     }
 
     /// git in a folder of the world; its stdout.
@@ -181,25 +141,6 @@ impl World {
         files.map(|entry| (entry.path().to_path_buf(), fs::read(entry.path()).unwrap())).collect()
     }
 }
-
-impl Outcome {
-    /// Asserts that the command passed; its last line on stdout.
-    #[track_caller]
-    pub fn passed(&self) -> &Path {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
-        Path::new(self.stdout.trim_end().lines().next_back().unwrap_or_default())
-    }
-
-    /// Asserts that the command failed with that exit code, and said all those things.
-    #[track_caller]
-    pub fn failed(&self, code: i32, said: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
-        for part in said {
-            assert!(self.stderr.contains(part), "no `{part}` in:\n{}", self.stderr);
-        }
-    }
-}
-
 /// What `wait` returns; a failure if that takes a minute.
 #[track_caller]
 pub fn within_a_minute<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,0 +1,147 @@
+//! What is set on both sockets, and on the sender: nearly all that bears on what is received, and how.
+
+use std::ffi::c_int;
+use std::os::fd::AsRawFd;
+
+use rust_tests::sys::net::set_option;
+
+use crate::random::Random;
+use crate::twins::Kind;
+
+/// Level, name, and the values to choose from.
+type Choice = (c_int, c_int, &'static [c_int]);
+
+const ON: &[c_int] = &[1];
+/// Software stamps of what is received; the same with all that can be asked for beside them; none at all.
+const STAMPING: &[c_int] = &[0x18, 0x18 | 0x40 | 1 << 10, 0x10];
+
+/// Not in libc.
+const SO_RCVMARK: c_int = 75;
+pub const SO_TIMESTAMP_NEW: c_int = 63;
+pub const SO_TIMESTAMPNS_NEW: c_int = 64;
+pub const SO_TIMESTAMPING_NEW: c_int = 65;
+pub const IP_CHECKSUM: c_int = 23;
+const IP_RECVFRAGSIZE: c_int = 25;
+const IPV6_2292PKTINFO: c_int = 2;
+const IPV6_2292HOPLIMIT: c_int = 8;
+const IPV6_RECVFRAGSIZE: c_int = 77;
+const UDP_NO_CHECK6_RX: c_int = 102;
+const UDPLITE_SEND_CSCOV: c_int = 10;
+const UDPLITE_RECV_CSCOV: c_int = 11;
+
+const OF_SOCKETS: &[Choice] = &[
+    (libc::SOL_SOCKET, libc::SO_TIMESTAMP, ON),
+    (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, ON),
+    (libc::SOL_SOCKET, libc::SO_TIMESTAMPING, STAMPING),
+    (libc::SOL_SOCKET, SO_TIMESTAMP_NEW, ON),
+    (libc::SOL_SOCKET, SO_TIMESTAMPNS_NEW, ON),
+    (libc::SOL_SOCKET, SO_TIMESTAMPING_NEW, STAMPING),
+    (libc::SOL_SOCKET, libc::SO_RXQ_OVFL, ON),
+    (libc::SOL_SOCKET, SO_RCVMARK, ON),
+    (libc::SOL_SOCKET, libc::SO_BUSY_POLL, &[1, 50]),
+    (libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, ON),
+    (libc::SOL_SOCKET, libc::SO_PEEK_OFF, &[0, 1, 7, 300]),
+    (libc::SOL_SOCKET, libc::SO_SELECT_ERR_QUEUE, ON),
+    (libc::SOL_SOCKET, libc::SO_PASSCRED, ON),
+    // The smallest there is. Between it and the default lie sizes at which what stock has not yet given back of
+    // the memory it charged decides what fits.
+    (libc::SOL_SOCKET, libc::SO_RCVBUF, &[1]),
+];
+
+const OF_IPV4: &[Choice] = &[
+    (libc::IPPROTO_IP, libc::IP_PKTINFO, ON),
+    (libc::IPPROTO_IP, libc::IP_RECVTTL, ON),
+    (libc::IPPROTO_IP, libc::IP_RECVTOS, ON),
+    (libc::IPPROTO_IP, libc::IP_RECVOPTS, ON),
+    (libc::IPPROTO_IP, libc::IP_RETOPTS, ON),
+    (libc::IPPROTO_IP, libc::IP_PASSSEC, ON),
+    (libc::IPPROTO_IP, libc::IP_RECVORIGDSTADDR, ON),
+    (libc::IPPROTO_IP, libc::IP_RECVERR, ON),
+    (libc::IPPROTO_IP, IP_CHECKSUM, ON),
+    (libc::IPPROTO_IP, IP_RECVFRAGSIZE, ON),
+];
+
+const OF_IPV6: &[Choice] = &[
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_FLOWINFO, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPOPTS, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVDSTOPTS, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVERR, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVORIGDSTADDR, ON),
+    (libc::IPPROTO_IPV6, IPV6_RECVFRAGSIZE, ON),
+    (libc::IPPROTO_IPV6, IPV6_2292PKTINFO, ON),
+    (libc::IPPROTO_IPV6, IPV6_2292HOPLIMIT, ON),
+];
+
+const OF_UDP: &[Choice] = &[(libc::SOL_UDP, libc::UDP_GRO, ON), (libc::SOL_UDP, UDP_NO_CHECK6_RX, ON)];
+const OF_UDPLITE: &[Choice] = &[(libc::IPPROTO_UDPLITE, UDPLITE_RECV_CSCOV, &[8, 20])];
+const OF_UNIX: &[Choice] =
+    &[(libc::SOL_SOCKET, libc::SO_PASSCRED, ON), (libc::SOL_SOCKET, libc::SO_PEEK_OFF, &[0, 1, 7, 300])];
+
+fn of(kind: Kind) -> Vec<Choice> {
+    match kind {
+        Kind::Udp4 => [OF_SOCKETS, OF_IPV4, OF_UDP].concat(),
+        Kind::Udp6 => [OF_SOCKETS, OF_IPV6, OF_UDP].concat(),
+        Kind::Mapped => [OF_SOCKETS, OF_IPV4, OF_IPV6, OF_UDP].concat(),
+        Kind::UdpLite => [OF_SOCKETS, OF_IPV4, OF_UDPLITE].concat(),
+        Kind::Unix => OF_UNIX.to_vec(),
+        Kind::Tcp => Vec::new(),
+    }
+}
+
+fn set(sockets: [&impl AsRawFd; 2], (level, name, values): Choice, random: &mut Random) {
+    on(sockets, level, name, random.pick(values));
+}
+
+/// Sets nothing, one of the options, or some.
+pub fn set_some(kind: Kind, sockets: [&impl AsRawFd; 2], random: &mut Random) {
+    let all = of(kind);
+    match random.below(3) {
+        0 => (),
+        1 => set_one(kind, sockets, random),
+        _ => {
+            for option in all {
+                if random.once_in(4) {
+                    set(sockets, option, random);
+                }
+            }
+        }
+    }
+}
+
+/// Sets one of the options, if there are any.
+pub fn set_one(kind: Kind, sockets: [&impl AsRawFd; 2], random: &mut Random) {
+    let all = of(kind);
+    if !all.is_empty() {
+        let option = random.pick(&all);
+        set(sockets, option, random);
+    }
+}
+
+/// Changes the headers that senders send from now on.
+pub fn dress(senders: [&impl AsRawFd; 2], ipv4: bool, random: &mut Random) {
+    // Four times no operation; and a pad of four bytes, for the next header to be put in front of.
+    let (nop, pad) = (u32::from_ne_bytes([1; 4]), u64::from_ne_bytes([0, 0, 1, 4, 0, 0, 0, 0]));
+    let number = c_int::try_from(1 + random.below(255)).unwrap();
+    match (random.below(7), ipv4) {
+        (0, _) => on(senders, libc::SOL_SOCKET, libc::SO_MARK, number),
+        (1, _) => on(senders, libc::SOL_SOCKET, libc::SO_NO_CHECK, number % 2),
+        (2, _) => on(senders, libc::IPPROTO_UDPLITE, UDPLITE_SEND_CSCOV, 8 + number % 60),
+        (3, true) => on(senders, libc::IPPROTO_IP, libc::IP_TTL, number),
+        (4, true) => on(senders, libc::IPPROTO_IP, libc::IP_TOS, number),
+        (_, true) => on(senders, libc::IPPROTO_IP, libc::IP_OPTIONS, nop),
+        (3, false) => on(senders, libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, number),
+        (4, false) => on(senders, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, number),
+        (5, false) => on(senders, libc::IPPROTO_IPV6, libc::IPV6_DSTOPTS, pad),
+        (_, false) => on(senders, libc::IPPROTO_IPV6, libc::IPV6_HOPOPTS, pad),
+    }
+}
+
+/// Sets the same on both, or is refused the same: not all options are for every protocol.
+fn on<T: Copy>(sockets: [&impl AsRawFd; 2], level: c_int, name: c_int, value: T) {
+    let [one, other] =
+        sockets.map(|socket| set_option(socket, level, name, value).map_err(|error| error.raw_os_error()));
+    assert_eq!(one, other, "option {level}, {name}");
+}
