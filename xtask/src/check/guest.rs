@@ -1,6 +1,7 @@
 //! A kernel in a guest: whether it boots, passes, and has the system call or not.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::Result;
 
@@ -62,13 +63,19 @@ fn run(workspace: &Workspace, kernel: &Path, arguments: &TestArgs) -> Result<Vec
     Err(error(exit, format!("the guest fails{none}; its logs are in {logs}{}", failed.concat())))
 }
 
+/// Most tests wait for one CPU: more guests than one keep the others busy.
+fn guests_at_once() -> u32 {
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cpus.min(4)).unwrap_or(1)
+}
+
 fn arguments(filter: Option<String>, kselftest: Vec<PathBuf>) -> TestArgs {
     TestArgs {
         filter,
         kernel: KernelArgs { kernel: None, source: None, flavor: None, config: Config::Vm, yes: false },
         accel: AccelChoice::Auto,
         smp: 2,
-        jobs: 1,
+        jobs: guests_at_once(),
         junit: None,
         shell: false,
         gdb: false,
