@@ -34,12 +34,12 @@ pub fn run(workspace: &Workspace, cell: &str, arguments: &KernelArgs) -> Result<
 
 /// The cell of the plan that has this name, if its calls can be followed.
 fn find(name: &str, flavor: Flavor) -> Result<Cell> {
-    let followed = [Receiver::Recvmsg, Receiver::Recvmmsg, Receiver::Remembered, Receiver::UdpGro];
+    let followed = [Receiver::Recvmsg, Receiver::Recvmmsg, Receiver::Remembered];
     let cells = plan::cells(false, flavor).into_iter();
     let mut cells =
         cells.filter(|cell| followed.contains(&cell.receiver) && cell.shape.messages <= MOST_MESSAGES);
     cells.find(|cell| cell.to_string() == name).ok_or_else(|| {
-        let (names, flavor) = ("recvmsg, recvmmsg, remembered and udp_gro", cli::name(&flavor));
+        let (names, flavor) = ("recvmsg, recvmmsg and remembered", cli::name(&flavor));
         let message = format!(
             "no cell of {names} on {flavor} is called {name}; `bench local --help` tells their names"
         );
