@@ -33,9 +33,13 @@ pub fn tables(records: &[Record]) -> String {
     for flavor in releases {
         let of: Vec<_> = records.iter().copied().filter(|record| record.flavor == *flavor).collect();
         let receiving: Vec<_> = of.iter().filter(|record| !remembers(record)).copied().collect();
-        if let Some(first) = receiving.first() {
+        if let Some((first, measured)) = of.iter().find_map(|record| Some((record, record.measured()?))) {
+            let Record { release, config, accel, cpu, qemu, .. } = first;
             // Writing to a String cannot fail, here and below.
-            let _ = writeln!(text, "\n**{}**, config {}\n", first.release, first.config);
+            let _ = write!(text, "\n**{release}**, config {config}: {} a datagram", measured.unit);
+            let _ = writeln!(text, " ({accel}, CPU {cpu}, {qemu})");
+        }
+        if !receiving.is_empty() {
             text += &table(&receiving, &records);
         }
         text += &remembering(flavor, &of);
@@ -68,7 +72,7 @@ fn remembers(record: &Record) -> bool {
 
 fn table(records: &[&Record], all: &[&Record]) -> String {
     let receivers = distinct(records.iter().map(|record| record.cell.receiver));
-    let mut text = "| bytes | a call | |".to_owned();
+    let mut text = "\n| bytes | a call | |".to_owned();
     for receiver in &receivers {
         let _ = write!(text, " {} |", cli::name(receiver));
     }
@@ -177,14 +181,14 @@ mod tests {
         ];
         records[1].outcome = Outcome::Skipped { why: "no room".into() };
         let expected = "
-**6.12.117-stock**, config vm
+**6.12.117-stock**, config vm: instructions a datagram (icount, CPU qemu64, QEMU)
 
 | bytes | a call | | recvmmsg | io_uring_recv |
 |--:|--:|---|--:|--:|
 | 64 | 1000 | ipv4 | 1601 (1.000) | |
 | 64 | 8 | ipv4, name | | 1500 |
 
-**6.12.117-fastnet**, config vm
+**6.12.117-fastnet**, config vm: instructions a datagram (icount, CPU qemu64, QEMU)
 
 | bytes | a call | | remembered |
 |--:|--:|---|--:|

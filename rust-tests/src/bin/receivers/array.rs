@@ -124,3 +124,45 @@ impl Buffers {
         Ok(unsafe { std::slice::from_raw_parts(self.at(i), len) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn capacities_come_back_and_results_are_read() {
+        let mut array = Array::new(2, 64, true, Some(24)).unwrap();
+        for header in &mut array.headers {
+            assert_eq!((header.msg_hdr.msg_namelen, header.msg_hdr.msg_controllen), (28, 24));
+            header.msg_len = 20;
+            (header.msg_hdr.msg_namelen, header.msg_hdr.msg_controllen) = (16, 0);
+        }
+        let message = array.message(1).unwrap();
+        assert_eq!((message.payload.len(), message.name.map(<[u8]>::len)), (20, Some(16)));
+        assert!(array.control(1).unwrap().is_empty());
+        array.reset(2).unwrap();
+        assert_eq!((array.headers[1].msg_hdr.msg_namelen, array.control(1).unwrap().len()), (28, 24));
+    }
+
+    #[test]
+    fn a_length_beyond_the_buffer_is_refused() {
+        let mut array = Array::new(1, 64, true, None).unwrap();
+        array.headers[0].msg_len = 65;
+        assert!(array.message(0).unwrap_err().to_string().contains("65"));
+        array.headers[0].msg_len = 64;
+        array.headers[0].msg_hdr.msg_namelen = 29;
+        assert!(array.message(0).is_err());
+    }
+
+    #[test]
+    fn a_shuffled_array_uses_every_buffer_once_and_has_no_stride() {
+        let mut array = Array::new(1000, 64, false, None).unwrap();
+        array.shuffle();
+        let bases: Vec<_> = array.iovecs.iter().map(|iovec| iovec.iov_base.addr()).collect();
+        assert_eq!(bases.iter().collect::<HashSet<_>>().len(), 1000);
+        let steps: HashSet<_> = bases.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+        assert!(steps.len() > 1);
+    }
+}

@@ -1,8 +1,8 @@
 //! An `io_uring` that receives by one multishot request into buffers from a ring.
 //!
-//! One thread submits and reaps (`SINGLE_ISSUER`), and what completes waits for it to ask (`DEFER_TASKRUN`): the
-//! fastest setup there is. Only the call that waits is timed. To read completions and to give buffers back are writes
-//! to shared memory, and left out, as reading `msg_len` is with `recvmmsg()`.
+//! One thread submits and reaps (`SINGLE_ISSUER`), and what completes waits for it to ask (`DEFER_TASKRUN`). Only the
+//! call that waits is timed. To read completions and to give buffers back are writes to shared memory, and left out, as
+//! reading `msg_len` is with `recvmmsg()`.
 
 use std::io;
 use std::sync::atomic::{AtomicU16, Ordering};
