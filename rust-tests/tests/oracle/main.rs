@@ -28,16 +28,16 @@ use std::thread;
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::calls::last_stamp;
 use rust_tests::sys::cgroup::Cgroup;
-use rust_tests::sys::errno;
 use rust_tests::sys::net::udp4;
 use rust_tests::sys::process::{stay_on_one_cpu, wait_until};
+use rust_tests::sys::{errno, slowness};
 use rust_tests::{needs_remember, skip};
 
 use random::Random;
 use round::Round;
 use twins::{Kind, Twins};
 
-/// Rounds a test.
+/// Rounds a test, where the kernel is not slow.
 const ROUNDS: u64 = 250;
 
 /// Drives rounds through twins of this kind.
@@ -48,7 +48,7 @@ fn drive(kind: Kind, abi: Abi) {
     }
     stay_on_one_cpu();
     let first = number("SEED", 1);
-    rounds(kind, abi, first..first + number("ROUNDS", ROUNDS));
+    rounds(kind, abi, first..first + number("ROUNDS", ROUNDS / u64::from(slowness())));
 }
 
 /// A number of the environment's.
