@@ -105,10 +105,14 @@ pub trait Remember: AsRawFd {
 
 impl<T: AsRawFd> Remember for T {}
 
-/// Longer than anything takes that a test waits for. The host knows how slow this kernel is.
+/// How many times longer than on most kernels everything takes; the host knows.
+pub fn slowness() -> u32 {
+    std::env::var("SLOWNESS").map_or(1, |text| text.parse().expect("a number"))
+}
+
+/// Longer than anything takes that a test waits for.
 pub fn patience() -> Duration {
-    let slowness = std::env::var("SLOWNESS").map_or(1, |text| text.parse().expect("a number"));
-    Duration::from_secs(8) * slowness
+    Duration::from_secs(8) * slowness()
 }
 
 /// The result of a system call that returns nothing but success.

@@ -12,7 +12,9 @@ const DEAD_PORT: u16 = 1;
 
 /// Lets something happen, now and then.
 pub fn maybe(twins: &Twins, kind: Kind, random: &mut Random) {
-    match (random.below(40), &twins.sender) {
+    let event = random.below(40);
+    crate::tell(|| format!("event {event}"));
+    match (event, &twins.sender) {
         (0..4, _) => options::set_one(kind, twins.pair(), random),
         (4, _) if kind != Kind::Tcp => receive_plainly(twins, random),
         (5..8, Sender::Udp([sender, _])) => provoke_an_error(twins, kind, sender),

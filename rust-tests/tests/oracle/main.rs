@@ -2,7 +2,7 @@
 //! the array remembered. All that a program can see must be the same, to the last byte.
 //!
 //! A round's seed decides everything in it. A failure names it, and so does whatever the kernel prints, as the name
-//! of the process. `--env SEED=7 --env ROUNDS=1` repeats it.
+//! of the process. `--env SEED=7 --env ROUNDS=1 --env TELL=1` repeats it, and tells all that happens.
 
 // Whatever can't go on has failed.
 #![allow(clippy::unwrap_used)]
@@ -22,21 +22,22 @@ mod twins;
 use std::env;
 use std::ffi::CString;
 use std::net::UdpSocket;
+use std::sync::LazyLock;
 use std::thread;
 
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::calls::last_stamp;
 use rust_tests::sys::cgroup::Cgroup;
-use rust_tests::sys::errno;
 use rust_tests::sys::net::udp4;
 use rust_tests::sys::process::{stay_on_one_cpu, wait_until};
+use rust_tests::sys::{errno, slowness};
 use rust_tests::{needs_remember, skip};
 
 use random::Random;
 use round::Round;
 use twins::{Kind, Twins};
 
-/// Rounds a test.
+/// Rounds a test, where the kernel is not slow.
 const ROUNDS: u64 = 250;
 
 /// Drives rounds through twins of this kind.
@@ -47,7 +48,7 @@ fn drive(kind: Kind, abi: Abi) {
     }
     stay_on_one_cpu();
     let first = number("SEED", 1);
-    rounds(kind, abi, first..first + number("ROUNDS", ROUNDS));
+    rounds(kind, abi, first..first + number("ROUNDS", ROUNDS / u64::from(slowness())));
 }
 
 /// A number of the environment's.
@@ -78,6 +79,14 @@ fn stamp_all() -> UdpSocket {
         last_stamp(&receiver).is_ok_and(|[s, ns]| i128::from(s) * 1_000_000_000 + i128::from(ns) < sent)
     });
     receiver
+}
+
+/// Says what happens, to whoever asked for it.
+fn tell(what: impl FnOnce() -> String) {
+    static TELL: LazyLock<bool> = LazyLock::new(|| env::var_os("TELL").is_some());
+    if *TELL {
+        println!("{}", what());
+    }
 }
 
 /// Names the seed of a round that fails.

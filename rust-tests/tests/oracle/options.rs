@@ -12,6 +12,8 @@ use crate::twins::Kind;
 type Choice = (c_int, c_int, &'static [c_int]);
 
 const ON: &[c_int] = &[1];
+const TINY: &[c_int] = &[1];
+const HUGE: &[c_int] = &[8 << 20];
 /// Software stamps of what is received; the same with all that can be asked for beside them; none at all.
 const STAMPING: &[c_int] = &[0x18, 0x18 | 0x40 | 1 << 10, 0x10];
 
@@ -43,9 +45,6 @@ const OF_SOCKETS: &[Choice] = &[
     (libc::SOL_SOCKET, libc::SO_PEEK_OFF, &[0, 1, 7, 300]),
     (libc::SOL_SOCKET, libc::SO_SELECT_ERR_QUEUE, ON),
     (libc::SOL_SOCKET, libc::SO_PASSCRED, ON),
-    // The smallest there is. Between it and the default lie sizes at which what stock has not yet given back of
-    // the memory it charged decides what fits.
-    (libc::SOL_SOCKET, libc::SO_RCVBUF, &[1]),
 ];
 
 const OF_IPV4: &[Choice] = &[
@@ -92,11 +91,18 @@ fn of(kind: Kind) -> Vec<Choice> {
 }
 
 fn set(sockets: [&impl AsRawFd; 2], (level, name, values): Choice, random: &mut Random) {
-    on(sockets, level, name, random.pick(values));
+    let value = random.pick(values);
+    crate::tell(|| format!("{value}:"));
+    on(sockets, level, name, value);
 }
 
-/// Sets nothing, one of the options, or some.
+/// Sets nothing, one of the options, or some; and the receive buffer to its smallest, or so large that it never fills.
+/// At sizes between, what stock gives back by the message and a batch gives back at once decides what fits.
 pub fn set_some(kind: Kind, sockets: [&impl AsRawFd; 2], random: &mut Random) {
+    if kind.is_udp() {
+        let room = (libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, if random.once_in(8) { TINY } else { HUGE });
+        set(sockets, room, random);
+    }
     let all = of(kind);
     match random.below(3) {
         0 => (),
@@ -141,6 +147,7 @@ pub fn dress(senders: [&impl AsRawFd; 2], ipv4: bool, random: &mut Random) {
 
 /// Sets the same on both, or is refused the same: not all options are for every protocol.
 fn on<T: Copy>(sockets: [&impl AsRawFd; 2], level: c_int, name: c_int, value: T) {
+    crate::tell(|| format!("option {level}, {name}, of {} bytes", size_of::<T>()));
     let [one, other] =
         sockets.map(|socket| set_option(socket, level, name, value).map_err(|error| error.raw_os_error()));
     assert_eq!(one, other, "option {level}, {name}");

@@ -70,6 +70,15 @@ impl Parcel {
         }
     }
 
+    fn describe(&self) -> String {
+        match self {
+            Self::Whole(payload) => format!("{} bytes", payload.len()),
+            Self::Raw(payload, checksum) => format!("{} raw bytes, checksum {checksum:?}", payload.len()),
+            Self::Train(payload, segment) => format!("{} bytes in segments of {segment}", payload.len()),
+            Self::Pieces(pieces) => format!("{} pieces", pieces.len()),
+        }
+    }
+
     fn payload(self) -> Vec<u8> {
         match self {
             Self::Whole(payload) | Self::Raw(payload, _) | Self::Train(payload, _) => payload,
@@ -82,6 +91,7 @@ impl Sender {
     /// Sends to both, or fails to; where a queue is full, it must be so for both.
     pub fn send(&self, random: &mut Random, large: bool) {
         let parcel = Parcel::random(random, large);
+        crate::tell(|| parcel.describe());
         match self {
             Self::Udp(senders) => {
                 if random.once_in(8) {
