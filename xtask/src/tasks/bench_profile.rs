@@ -46,3 +46,23 @@ fn find(name: &str, flavor: Flavor) -> Result<Cell> {
         error(Exit::Usage, message)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_found_where_the_kernel_has_it_and_a_log_can_hold_it() {
+        assert!(find("remembered/ipv4/64/1000", Flavor::Fastnet).is_ok());
+        assert!(find("recvmmsg/ipv6/64/8/name", Flavor::Stock).is_ok());
+        for (name, flavor) in [
+            ("remembered/ipv4/64/1000", Flavor::Stock),
+            ("recvmmsg/ipv4/64/10000", Flavor::Fastnet),
+            ("udp_gro/ipv4/64/8", Flavor::Fastnet),
+            ("recvmmsg/ipv4", Flavor::Fastnet),
+        ] {
+            let error = find(name, flavor).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::Usage.code(), "{name}");
+        }
+    }
+}
