@@ -1,12 +1,11 @@
 //! Control messages.
 
-use std::time::SystemTime;
-
 use rust_tests::skip;
 use rust_tests::sys::calls::last_stamp;
 use rust_tests::sys::errno;
 use rust_tests::sys::messages::{Field, Shape};
 use rust_tests::sys::net::{Control, controls, set_option, udp4, udp6};
+use rust_tests::sys::stamps::{now, stamp_all};
 
 use crate::batch::{Batch, NOW, both_ways};
 
@@ -17,6 +16,7 @@ fn of(batch: &Batch, i: usize) -> Vec<Control> {
 
 #[test]
 fn timestamps() {
+    let _stamped = stamp_all();
     let (receiver, sender) = udp4();
     set_option(&receiver, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1).unwrap();
     both_ways(|way| {
@@ -67,12 +67,6 @@ fn the_time_of_the_last_message_is_told() {
         let stamp = last_stamp(&receiver).unwrap();
         assert!((sent..=now()).contains(&stamp), "{stamp:?}, sent {sent:?}");
     });
-}
-
-/// Seconds and nanoseconds.
-fn now() -> [i64; 2] {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    [now.as_secs().cast_signed(), now.subsec_nanos().into()]
 }
 
 #[test]
