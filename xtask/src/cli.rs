@@ -58,6 +58,11 @@ pub enum Command {
     },
     /// Boot the kernel in a guest and run the tests there.
     TestInVm(TestArgs),
+    /// Measure what receiving costs, on stock Linux and with the patches.
+    Bench {
+        #[command(subcommand)]
+        action: BenchAction,
+    },
     /// Run all that CI runs, in the same order; the last line counts the tests.
     Ci {
         /// Install what the host lacks without asking.
@@ -104,6 +109,9 @@ pub struct TestArgs {
     #[arg(long, hide = true, value_name = "BZIMAGE")]
     pub bzimage: Option<PathBuf>,
 
+    /// Run this static executable, one of the kernel's own tests, as one more test.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub kselftest: Vec<PathBuf>,
     /// Run the long tests in place of the others: a million rounds of the oracle, minutes of races.
     #[arg(long, conflicts_with = "ignored")]
     pub long: bool,
@@ -131,6 +139,75 @@ pub struct TestArgs {
     pub silence: u64,
 }
 
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum BenchAction {
+    /// Receive over a guest's loopback, in every way there is, and print what a datagram costs.
+    Local(BenchArgs),
+    /// Count how often each branch hint of the patches is right, and the branches taken before and after.
+    ///
+    /// Fails on a hint that is wrong more often than right. Hints that the load never reaches are listed apart.
+    /// Builds three kernels: one that counts its hints, stock, and one with the hints alone.
+    Hints(PatchArgs),
+    /// Show in which of the kernel's functions a datagram's instructions are spent.
+    Profile {
+        /// What receives what, as `bench local` names it.
+        #[arg(default_value = "remembered/ipv4/64/1000")]
+        cell: String,
+        #[command(flatten)]
+        kernel: KernelArgs,
+    },
+}
+
+/// What to measure, and in which guests.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = BENCH_LOCAL)]
+pub struct BenchArgs {
+    /// Only cells whose name contains this, as in `remembered/ipv4` or `/64/1000`.
+    pub filter: Option<String>,
+
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+
+    /// Who runs the guest's instructions, and so what is counted.
+    #[arg(long, value_enum, default_value_t = BenchAccel::Icount)]
+    pub accel: BenchAccel,
+
+    /// The README's table alone: minutes in place of hours.
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Boot each kernel so often, in turn, and say which cells differ by more than 0.5 % from boot to boot.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub repeat: u32,
+
+    /// Write the results there, a line of JSON a cell as soon as it is measured: see docs/results.md.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Boot these kernels, building none: for tests, and for work on a kernel tree.
+    #[arg(long, hide = true, value_name = "FLAVOR=BZIMAGE", value_parser = image)]
+    pub bzimage: Vec<(Flavor, PathBuf)>,
+}
+
+fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
+    let (flavor, path) = text.split_once('=').ok_or("FLAVOR=BZIMAGE")?;
+    Ok((Flavor::from_str(flavor, false)?, path.into()))
+}
+
+/// Who runs the guest's instructions when they are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchAccel {
+    /// QEMU's translator with a clock that ticks once an instruction: figures are instructions, the same anywhere.
+    Icount,
+    /// KVM if it proves to work, else TCG; figures are nanoseconds.
+    Auto,
+    /// The host's CPU; figures are nanoseconds.
+    Kvm,
+    /// QEMU's translator; figures are nanoseconds of a CPU that there is not.
+    Tcg,
+}
+
 /// Who runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AccelChoice {
@@ -153,6 +230,19 @@ Examples:
   cargo xtask build-kernel --source ~/linux --config debug   your tree, with KASAN, UBSAN and lockdep
   cargo xtask build-kernel --config distro --package deb,rpm a kernel to install";
 
+const BENCH_LOCAL: &str = "\
+A cell is a receiver, IPv4 or IPv6, a datagram's size, messages a call, and whether each message has room for the
+sender's name: `recvmmsg/ipv4/64/1000/name`. One guest with one CPU a kernel; a queue is filled, then emptied by the
+receiver, of which only the calls that receive are timed; every datagram is checked byte by byte. After two rounds
+to warm up five are counted: median, least and most. The table at the end is Markdown.
+
+Without --flavor stock and fastnet are measured; hints, too, unless --quick is given.
+
+Examples:
+  cargo xtask bench local --quick --json quick.jsonl          the README's table
+  cargo xtask bench local remembered/ipv4/64 --repeat 1       a few cells, quickly
+  cargo xtask bench local --quick --accel kvm                 the same in nanoseconds, where there is KVM";
+
 const PATCH: &str = "\
 A kernel's patches are mails in linux-patches/<kernel>/, listed in the file `series` there, one a line. The line
 `# flavor: NAME` opens the section of patches that flavor adds to those above it.
@@ -162,7 +252,8 @@ To edit them:
   git -C /tmp/linux rebase -i pristine                reword, split, fix up, add (new files by `git add -f`,
                                                       as Debian's .gitignore ignores all)
   cargo xtask patch refresh /tmp/linux                commits -> mails; those unchanged stay byte for byte
-  cargo xtask patch check                             every prefix of the series applies";
+  cargo xtask patch check                             every prefix of the series applies
+  cargo xtask patch check --build --kernel 6.12       every prefix builds, boots and passes; no new warning";
 
 /// What to do with the series.
 #[derive(Debug, Subcommand)]
@@ -170,7 +261,16 @@ pub enum PatchAction {
     /// Apply each kernel's patches in memory, one by one; an error names patch, file and hunk.
     ///
     /// Without --kernel or --source, every kernel whose source is on this machine is checked.
-    Check(PatchArgs),
+    Check {
+        /// Build and boot every prefix of the series too; look for new warnings, by checkpatch, W=1 and sparse;
+        /// run the series' kselftest; and build without the option, with IPV6=m and with IPV6=n.
+        ///
+        /// Takes a quarter of an hour. What has passed is not done again.
+        #[arg(long)]
+        build: bool,
+        #[command(flatten)]
+        args: PatchArgs,
+    },
     /// List the patches: number, flavor, files and lines changed, subject.
     List {
         /// Only this kernel's, of those in configs/kernels.toml.
@@ -210,7 +310,7 @@ pub struct PatchArgs {
 impl From<&PatchArgs> for KernelArgs {
     fn from(args: &PatchArgs) -> Self {
         let PatchArgs { kernel, source, yes } = args.clone();
-        Self { kernel, source, flavor: Flavor::Fastnet, config: Config::Vm, yes }
+        Self { kernel, source, flavor: None, config: Config::Vm, yes }
     }
 }
 
@@ -225,9 +325,9 @@ pub struct KernelArgs {
     #[arg(long, value_name = "DIR|TARBALL")]
     pub source: Option<PathBuf>,
 
-    /// How much of the patch series to apply.
-    #[arg(long, value_enum, default_value_t = Flavor::Fastnet)]
-    pub flavor: Flavor,
+    /// How much of the patch series to apply; all of it if not said.
+    #[arg(long, value_enum)]
+    pub flavor: Option<Flavor>,
 
     /// Which configuration to build.
     #[arg(long, value_enum, default_value_t = Config::Vm)]
@@ -254,6 +354,8 @@ pub enum Flavor {
 pub enum Config {
     /// A small guest kernel, honest on the receive path.
     Vm,
+    /// vm without what security and accounting cost on the receive path: for comparison with others' figures.
+    Lean,
     /// vm, with the kernel's own checkers on: KASAN, UBSAN, lockdep.
     Debug,
     /// vm, counting how often each branch hint is right.

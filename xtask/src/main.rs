@@ -1,5 +1,7 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
+mod bench;
+mod check;
 mod cli;
 mod digest;
 mod exit;
@@ -39,6 +41,15 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
             tasks::build_kernel::run(&workspace, &kernel, &package.0)
         }
         cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
+        cli::Command::Bench { action: cli::BenchAction::Local(arguments) } => {
+            tasks::bench::run(&workspace, &arguments)
+        }
+        cli::Command::Bench { action: cli::BenchAction::Hints(arguments) } => {
+            tasks::bench_hints::run(&workspace, &arguments)
+        }
+        cli::Command::Bench { action: cli::BenchAction::Profile { cell, kernel } } => {
+            tasks::bench_profile::run(&workspace, &cell, &kernel)
+        }
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

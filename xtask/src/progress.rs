@@ -48,6 +48,11 @@ impl Progress {
         self.bar.position()
     }
 
+    /// Lets `print` write lines that stay, above a bar that does not.
+    pub fn above(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
     /// Counts what is read from `reader`.
     pub fn reading<R: Read>(&self, reader: R) -> Reading<'_, R> {
         Reading { progress: self, reader }

@@ -56,6 +56,11 @@ impl Mapping {
         self.start.as_ptr().addr() + offset
     }
 
+    /// A pointer to the byte at `offset`, for the kernel or for unsafe code.
+    pub fn pointer(&self, offset: usize) -> *mut u8 {
+        self.start.as_ptr().wrapping_add(offset)
+    }
+
     /// An address in the page before, which faults.
     pub fn hole(&self) -> usize {
         self.address(0) - PAGE / 2

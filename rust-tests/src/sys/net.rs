@@ -81,6 +81,19 @@ pub(crate) fn socklen<T>() -> libc::socklen_t {
     size_of::<T>().try_into().expect("a small type")
 }
 
+/// The address of a socket as the kernel writes it.
+///
+/// # Errors
+/// Those of the system call.
+pub fn local_name(socket: &impl AsRawFd) -> io::Result<Vec<u8>> {
+    let mut name = vec![0; size_of::<libc::sockaddr_storage>()];
+    let mut len = socklen::<libc::sockaddr_storage>();
+    // SAFETY: room of that length.
+    let result = unsafe { libc::getsockname(socket.as_raw_fd(), name.as_mut_ptr().cast(), &raw mut len) };
+    name.truncate(len as usize);
+    zero(result.into()).map(|()| name)
+}
+
 /// Sets an option that is a plain value.
 ///
 /// # Errors

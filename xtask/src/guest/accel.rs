@@ -16,7 +16,6 @@ use super::qemu::{self, Accel, Machine, Running};
 use crate::cli::AccelChoice;
 use crate::digest::atomic_write;
 use crate::exit::{self, Exit};
-use crate::process;
 use crate::workspace::Workspace;
 
 /// A boot on a working KVM takes a tenth of this.
@@ -50,10 +49,7 @@ type Proof = std::result::Result<(), String>;
 /// The answer of the last probe, if neither the host was booted nor QEMU changed since.
 fn remembered(workspace: &Workspace, probe: impl FnOnce() -> Result<Proof>) -> Result<Proof> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").context("reading the host's boot id")?;
-    let shell = process::shell(&workspace.root)?;
-    let program = qemu::PROGRAM;
-    let version = process::read(xshell::cmd!(shell, "{program} --version"))?;
-    let key = format!("{} {}", boot.trim(), version.lines().next().unwrap_or_default());
+    let key = format!("{} {}", boot.trim(), qemu::version(workspace)?);
     let file = workspace.cache.join("kvm");
     let known = fs::read_to_string(&file).unwrap_or_default();
     if let Some((_, answer)) = known.split_once('\n').filter(|(of, _)| *of == key) {
@@ -73,7 +69,8 @@ fn probe(kernel: &Path, initramfs: &Path) -> Result<Proof> {
         return Ok(Err(format!("/dev/kvm: {cause}")));
     }
     let init = "probe".to_owned();
-    let machine = Machine { kernel, initramfs, accel: Accel::Kvm, smp: 1, memory: 512, gdb: false, init };
+    let machine =
+        Machine { kernel, initramfs, accel: Accel::Kvm, smp: 1, memory: 512, gdb: false, gate: None, init };
     let mut errors = tempfile::tempfile().context("making a temporary file")?;
     let Running { child: _kvm, console: mut stream, ktap: _unused } =
         machine.start(errors.try_clone().context("sharing a file")?)?;

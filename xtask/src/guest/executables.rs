@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Message, TargetKind};
+use cargo_metadata::{Artifact, Message, TargetKind};
 
 use crate::exit::{Classify, Exit};
 use crate::process;
@@ -22,36 +22,70 @@ pub struct Executables {
     pub tests: Vec<(String, PathBuf)>,
 }
 
-/// Builds `rust-tests` and tells where everything is.
+/// Builds init and the tests of `rust-tests`, and tells where they are.
 pub fn build(workspace: &Workspace) -> Result<Executables> {
+    read(&cargo(workspace, &["test", "--no-run", "--tests", "--bin", "init"])?)
+}
+
+/// What measures cells, and what boots it.
+#[derive(Debug)]
+pub struct Receivers {
+    /// PID 1 and the runner.
+    pub init: PathBuf,
+    /// What it runs for each cell.
+    pub receivers: PathBuf,
+}
+
+/// Builds init and the receivers, optimised as an application would be.
+pub fn build_receivers(workspace: &Workspace) -> Result<Receivers> {
+    let messages = cargo(workspace, &["build", "--release", "--bin", "init", "--bin", "receivers"])?;
+    let all = artifacts(&messages)?;
+    let named = |name: &str| {
+        let artifact = all.iter().find(|(artifact, _)| artifact.target.name == name);
+        artifact
+            .map(|(_, executable)| executable.clone())
+            .with_context(|| format!("cargo built no executable named {name}"))
+    };
+    Ok(Receivers { init: named("init")?, receivers: named("receivers")? })
+}
+
+/// Has cargo build parts of `rust-tests` for the guest, and returns its messages.
+fn cargo(workspace: &Workspace, what: &[&str]) -> Result<String> {
     let shell = process::shell(&workspace.root)?;
     let target = workspace.target.join("guest");
     let command = xshell::cmd!(
         shell,
-        "cargo test --no-run --quiet --package rust-tests --tests --bins --target {TRIPLE}
+        "cargo {what...} --quiet --package rust-tests --target {TRIPLE}
             --target-dir {target} --message-format json-render-diagnostics"
     )
     .env("RUSTFLAGS", "-C target-feature=+crt-static")
     // The size of the initramfs, and code for TCG to translate, are time in every boot.
     .env("CARGO_PROFILE_DEV_STRIP", "symbols")
     .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
-    let messages =
-        process::read(command).exit(Exit::Usage, || "the guest's tests do not compile".to_owned())?;
-    read(&messages)
+    process::read(command).exit(Exit::Usage, || "what runs in the guest does not compile".to_owned())
+}
+
+/// What cargo built that can be run.
+fn artifacts(messages: &str) -> Result<Vec<(Artifact, PathBuf)>> {
+    let mut built = Vec::new();
+    for message in Message::parse_stream(messages.as_bytes()) {
+        if let Message::CompilerArtifact(artifact) = message.context("reading cargo's messages")?
+            && let Some(executable) = artifact.executable.clone()
+        {
+            built.push((artifact, executable.into_std_path_buf()));
+        }
+    }
+    Ok(built)
 }
 
 fn read(messages: &str) -> Result<Executables> {
     let mut init = None;
     let mut tests = Vec::new();
-    for message in Message::parse_stream(messages.as_bytes()) {
-        let Message::CompilerArtifact(artifact) = message.context("reading cargo's messages")? else {
-            continue;
-        };
-        let Some(executable) = artifact.executable else { continue };
+    for (artifact, executable) in artifacts(messages)? {
         if artifact.target.kind.contains(&TargetKind::Test) {
-            tests.push((artifact.target.name, executable.into_std_path_buf()));
+            tests.push((artifact.target.name, executable));
         } else if artifact.target.name == "init" && !artifact.profile.test {
-            init = Some(executable.into_std_path_buf());
+            init = Some(executable);
         }
     }
     let init = init.context("cargo built no executable named init")?;

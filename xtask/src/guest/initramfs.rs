@@ -8,6 +8,7 @@ use std::{fs, io};
 use anyhow::{Context, Result};
 
 const DIRECTORY: u32 = 0o040_755;
+const FILE: u32 = 0o100_644;
 const EXECUTABLE: u32 = 0o100_755;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
@@ -37,6 +38,11 @@ impl Initramfs {
         let content = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         self.entry(path, EXECUTABLE, (0, 0), &content);
         Ok(())
+    }
+
+    /// Adds the file `path` with this content.
+    pub fn file(&mut self, path: &str, content: &[u8]) {
+        self.entry(path, FILE, (0, 0), content);
     }
 
     /// Ends the archive and writes it to `file`.
@@ -118,6 +124,8 @@ mod tests {
             initramfs.executable(&path, &file).unwrap();
             expected.push((path, EXECUTABLE, (0, 0), content));
         }
+        initramfs.file("plan", b"a\nb\n");
+        expected.push(("plan".into(), FILE, (0, 0), b"a\nb\n".to_vec()));
         expected.push(("TRAILER!!!".into(), 0, (0, 0), vec![]));
         let image = folder.path().join("initramfs");
         initramfs.write(&image).unwrap();

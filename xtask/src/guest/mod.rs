@@ -2,13 +2,17 @@
 
 pub mod accel;
 mod console;
-mod executables;
-mod initramfs;
+pub mod executables;
+pub mod gate;
+pub mod initramfs;
 mod judge;
 pub mod junit;
 mod ktap;
-mod qemu;
+pub mod monitor;
+pub mod qemu;
 pub mod run;
-mod session;
+pub mod runs;
+pub mod session;
 mod splat;
+pub mod together;
 pub mod verdict;

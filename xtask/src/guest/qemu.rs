@@ -1,6 +1,7 @@
 //! QEMU: its command line, and the three ways out of it.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io::PipeReader;
 use std::os::fd::OwnedFd;
@@ -10,7 +11,9 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 
+use super::gate::Gate;
 use crate::process::{self, Child};
+use crate::workspace::Workspace;
 
 /// The emulator, as every distribution names it.
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -22,6 +25,39 @@ pub enum Accel {
     Kvm,
     /// QEMU's translator.
     Tcg,
+    /// QEMU's translator with a clock that ticks once an instruction: a count, the same on every host. One CPU.
+    Icount,
+}
+
+impl Accel {
+    /// The CPU that the guest sees.
+    pub fn cpu(self) -> &'static str {
+        match self {
+            Self::Kvm => "host",
+            // A named model, so that a guest is the same on every host. SMAP and SMEP catch a kernel that touches
+            // user memory outside its windows; ERMS and FSRM, which `max` has, would turn copies into `rep movsb`,
+            // a loop of single bytes to a translator.
+            Self::Tcg => "qemu64,+smap,+smep,+rdrand,+rdseed",
+            Self::Icount => "qemu64",
+        }
+    }
+}
+
+impl fmt::Display for Accel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+            Self::Icount => "icount",
+        })
+    }
+}
+
+/// What QEMU calls itself: `QEMU emulator version 7.2.22 (...)`.
+pub fn version(workspace: &Workspace) -> Result<String> {
+    let shell = process::shell(&workspace.root)?;
+    let said = process::read(xshell::cmd!(shell, "{PROGRAM} --version"))?;
+    Ok(said.lines().next().unwrap_or_default().to_owned())
 }
 
 /// A machine to boot.
@@ -39,7 +75,9 @@ pub struct Machine<'a> {
     pub memory: u32,
     /// Whether it waits for a debugger before its first instruction.
     pub gdb: bool,
-    /// What init is to do: `tests`, `shell` or `probe`, with arguments.
+    /// Where measurements mark their beginnings and ends, if somebody looks on.
+    pub gate: Option<&'a Gate>,
+    /// What init is to do: `tests`, `bench`, `shell` or `probe`, with arguments.
     pub init: String,
 }
 
@@ -65,6 +103,7 @@ impl Machine<'_> {
              -chardev socket,id=ktap,fd=0 -device virtio-serial-pci
              -device virtserialport,chardev=ktap,name=fastnet.ktap",
         ));
+        arguments.extend(self.gate.iter().flat_map(|gate| gate.arguments()));
         let child = Child::start(PROGRAM, &arguments, OwnedFd::from(ktap_end), console_end, errors)?;
         Ok(Running { child, console, ktap })
     }
@@ -79,12 +118,11 @@ impl Machine<'_> {
     fn arguments(&self) -> Vec<OsString> {
         let mut arguments = words("-nodefaults -no-user-config -display none -no-reboot");
         arguments.extend(words(match self.accel {
-            Accel::Kvm => "-machine q35,accel=kvm -cpu host",
-            // A named model, so that a guest is the same on every host. SMAP and SMEP catch a kernel that touches
-            // user memory outside its windows; ERMS and FSRM, which `max` has, would turn copies into `rep movsb`,
-            // a loop of single bytes to a translator.
-            Accel::Tcg => "-machine q35 -accel tcg,thread=multi -cpu qemu64,+smap,+smep,+rdrand,+rdseed",
+            Accel::Kvm => "-machine q35,accel=kvm",
+            Accel::Tcg => "-machine q35 -accel tcg,thread=multi",
+            Accel::Icount => "-machine q35 -accel tcg,thread=single -icount shift=0,sleep=off",
         }));
+        arguments.extend(["-cpu".into(), self.accel.cpu().into()]);
         arguments.extend(words(&format!("-smp {} -m {}", self.smp, self.memory)));
         arguments.extend(["-kernel".into(), self.kernel.into()]);
         arguments.extend(["-initrd".into(), self.initramfs.into()]);
@@ -98,14 +136,19 @@ impl Machine<'_> {
     /// The kernel's command line. An oops is a panic, since nothing after it can be trusted; a panic ends QEMU
     /// at once.
     fn command_line(&self) -> String {
-        let nokaslr = if self.gdb { "nokaslr " } else { "" };
+        // Whoever looks on takes addresses for those of the image.
+        let nokaslr = if self.gdb || self.gate.is_some() { "nokaslr " } else { "" };
         // A translator that a busy host starves is no kernel that stalls.
         let patience = match self.accel {
             Accel::Kvm => "",
-            Accel::Tcg => "rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 ",
+            Accel::Tcg | Accel::Icount => "rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 ",
         };
+        // What the kernel says for information only would be counted: a character is 87 us to a serial console.
+        let loglevel = if self.accel == Accel::Icount { 6 } else { 7 };
         let init = &self.init;
-        format!("{nokaslr}{patience}console=ttyS0 loglevel=7 printk.devkmsg=on oops=panic panic=-1 -- {init}")
+        format!(
+            "{nokaslr}{patience}console=ttyS0 loglevel={loglevel} printk.devkmsg=on oops=panic panic=-1 -- {init}"
+        )
     }
 }
 
@@ -126,6 +169,7 @@ mod tests {
             smp: 3,
             memory: 512,
             gdb: true,
+            gate: None,
             init: "tests --filter abi".to_owned(),
         };
         let arguments = machine.arguments();

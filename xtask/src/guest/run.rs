@@ -1,28 +1,22 @@
 //! Guests: what is built for them, where their logs go, and several of them at once.
 
 use std::fs;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::accel;
 use super::executables;
 use super::initramfs::Initramfs;
 use super::qemu::{Accel, Machine};
-use super::session::{self, Event, Limits, Outcome};
+use super::runs;
+use super::session::{self, Limits, Outcome};
+use super::together::{Events, at_once};
 use super::verdict::Case;
 use crate::cli::{Config, TestArgs};
 use crate::exit::{self, Classify, Exit};
 use crate::workspace::Workspace;
-
-/// Logs of so many runs are kept.
-const RUNS_KEPT: u64 = 20;
 
 /// Everything that is the same for all guests of a run.
 pub struct Guests<'a> {
@@ -48,9 +42,9 @@ impl<'a> Guests<'a> {
                 format!("FILTER {filter:?}: no test's name has such a part"),
             ));
         }
-        let folder = new_folder(&workspace.target.join("runs"))?;
+        let folder = runs::new_folder(workspace)?;
         let initramfs = folder.join("initramfs");
-        fill(workspace, options.shell)?
+        fill(workspace, options)?
             .write(&initramfs)
             .exit(Exit::Host, || format!("writing {}", initramfs.display()))?;
         let (accel, notice) = accel::choose(workspace, options.accel, kernel, &initramfs)?;
@@ -59,34 +53,9 @@ impl<'a> Guests<'a> {
 
     /// Runs the tests, handing over each verdict as soon as it is final.
     pub fn test(&self, on_case: &(dyn Fn(&Case) + Sync)) -> Result<Outcome> {
-        let mut signals = Signals::new([SIGINT, SIGTERM]).context("listening for signals")?;
-        let closer = signals.handle();
-        // Bounded, so that a flood waits in the guest and not in our memory.
-        let channels: Vec<_> = (0..self.options.jobs).map(|_| mpsc::sync_channel(1024)).collect();
-        let senders: Vec<_> = channels.iter().map(|(sender, _)| sender.clone()).collect();
-        let outcomes: Vec<Result<Outcome>> = thread::scope(|scope| {
-            scope.spawn(move || {
-                for _ in signals.forever() {
-                    for sender in &senders {
-                        // Gone is only whose guest has ended.
-                        let _ = sender.send(Event::Interrupted);
-                    }
-                }
-            });
-            let guests: Vec<_> = (0..)
-                .zip(channels)
-                .map(|(shard, (sender, events))| {
-                    scope.spawn(move || self.shard(shard, (sender, &events), on_case))
-                })
-                .collect();
-            let ended: Vec<_> = guests.into_iter().map(ScopedJoinHandle::join).collect();
-            // Before anything can unwind: the scope waits for the thread that this ends.
-            closer.close();
-            ended.into_iter().map(|guest| guest.unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        });
+        let outcomes = at_once(self.options.jobs, |shard, events| self.shard(shard, events, on_case))?;
         let mut whole = Outcome::default();
         for outcome in outcomes {
-            let outcome = outcome?;
             whole.cases.extend(outcome.cases);
             whole.not_run += outcome.not_run;
             whole.boot = whole.boot.max(outcome.boot);
@@ -99,12 +68,7 @@ impl<'a> Guests<'a> {
         self.machine("shell".to_owned()).interact().map(drop)
     }
 
-    fn shard(
-        &self,
-        shard: u32,
-        events: (mpsc::SyncSender<Event>, &mpsc::Receiver<Event>),
-        on_case: &dyn Fn(&Case),
-    ) -> Result<Outcome> {
+    fn shard(&self, shard: u32, events: Events, on_case: &dyn Fn(&Case)) -> Result<Outcome> {
         let TestArgs { jobs, ignored, long, filter, env, .. } = self.options;
         let folder = self.folder.join(format!("guest-{shard}"));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
@@ -147,6 +111,7 @@ impl<'a> Guests<'a> {
             smp: self.options.smp,
             memory,
             gdb: self.options.gdb,
+            gate: None,
             init,
         }
     }
@@ -159,7 +124,7 @@ impl Drop for Guests<'_> {
     }
 }
 
-fn fill(workspace: &Workspace, shell: bool) -> Result<Initramfs> {
+fn fill(workspace: &Workspace, options: &TestArgs) -> Result<Initramfs> {
     let executables = executables::build(workspace)?;
     let mut initramfs = Initramfs::new();
     initramfs.executable("init", &executables.init)?;
@@ -167,7 +132,12 @@ fn fill(workspace: &Workspace, shell: bool) -> Result<Initramfs> {
     for (name, file) in &executables.tests {
         initramfs.executable(&format!("tests/{name}"), file)?;
     }
-    if shell {
+    initramfs.directory("kselftest");
+    for file in &options.kselftest {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        initramfs.executable(&format!("kselftest/{name}"), file)?;
+    }
+    if options.shell {
         let busybox = Path::new("/bin/busybox");
         initramfs.directory("bin");
         initramfs.executable("bin/busybox", busybox).exit(Exit::Host, || {
@@ -175,29 +145,4 @@ fn fill(workspace: &Workspace, shell: bool) -> Result<Initramfs> {
         })?;
     }
     Ok(initramfs)
-}
-
-/// Makes `runs/<n>`, the next number free, and removes the logs that have grown old.
-fn new_folder(runs: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(runs).exit(Exit::Host, || format!("creating {}", runs.display()))?;
-    let numbers = fs::read_dir(runs)
-        .with_context(|| format!("reading {}", runs.display()))?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok());
-    let mut number = numbers.max().unwrap_or(0);
-    loop {
-        number += 1;
-        let folder = runs.join(number.to_string());
-        match fs::create_dir(&folder) {
-            Ok(()) => {
-                if let Some(old) = number.checked_sub(RUNS_KEPT) {
-                    // Not there, or in use: the disk will bear it.
-                    let _ = fs::remove_dir_all(runs.join(old.to_string()));
-                }
-                return Ok(folder);
-            }
-            // Another command was quicker.
-            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(cause) => return Err(cause).exit(Exit::Host, || format!("creating {}", folder.display())),
-        }
-    }
 }

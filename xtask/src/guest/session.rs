@@ -66,7 +66,7 @@ pub fn run(
     machine: &Machine,
     limits: Limits,
     folder: &Path,
-    (sender, events): (SyncSender<Event>, &Receiver<Event>),
+    (sender, events): (SyncSender<Event>, Receiver<Event>),
     on_case: &dyn Fn(&Case),
 ) -> Result<Outcome> {
     let create = |name: &str| {

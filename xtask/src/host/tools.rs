@@ -15,14 +15,16 @@ pub enum Purpose {
     Guest,
     /// A shell in the guest.
     Shell,
+    /// Look a patch series over.
+    Check,
     /// Lint the scripts and workflows.
     Lint,
 }
 
 impl Purpose {
     /// All of them, in the order a kernel meets them.
-    pub const ALL: [Self; 7] =
-        [Self::Fetch, Self::Build, Self::Deb, Self::Rpm, Self::Guest, Self::Shell, Self::Lint];
+    pub const ALL: [Self; 8] =
+        [Self::Fetch, Self::Build, Self::Deb, Self::Rpm, Self::Guest, Self::Shell, Self::Check, Self::Lint];
 }
 
 /// How to see that something is there without running it.
@@ -84,7 +86,7 @@ const CERTIFICATES: Detect =
 /// A package of packages; dpkg-buildpackage asks for it by name, where there is a Debian to ask.
 const BUILD_ESSENTIAL: Detect = Detect::File(&["/usr/share/build-essential/list", "/etc/redhat-release"]);
 
-use Purpose::{Build, Deb, Fetch, Guest, Lint, Rpm, Shell};
+use Purpose::{Build, Check, Deb, Fetch, Guest, Lint, Rpm, Shell};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
 pub const TOOLS: &[Tool] = &[
@@ -118,6 +120,7 @@ pub const TOOLS: &[Tool] = &[
     program("qemu-system-x86_64", ["qemu-system-x86", "qemu-system-x86-core"], &[Guest]),
     program("setpriv", ["util-linux", "util-linux"], &[Guest]),
     program("busybox", ["busybox-static", "busybox"], &[Shell]),
+    program("sparse", ["sparse", "sparse"], &[Check]),
     program("python3", ["python3", "python3"], &[Lint]),
     program("pip3", ["python3-pip", "python3-pip"], &[Lint]),
     program("shellcheck", ["shellcheck", "ShellCheck"], &[Lint]),

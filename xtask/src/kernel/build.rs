@@ -10,7 +10,7 @@ use super::make::{self, Make};
 use super::manifest::{Artifact, Inputs, Manifest};
 use super::patch::PatchedTree;
 use super::{layout, recovery};
-use crate::cli::{self, Config};
+use crate::cli::Config;
 use crate::digest::{self, sha256_file};
 use crate::workspace::Workspace;
 
@@ -27,36 +27,34 @@ pub struct KernelBuild {
 ///
 /// Errors hold the options that did not take, or the compiler's own lines.
 pub fn build(workspace: &Workspace, tree: &PatchedTree, config: Config) -> Result<KernelBuild> {
-    let wanted = Wanted::load(workspace, config, tree.flavor)?;
+    build_wanted(workspace, tree, &Wanted::load(workspace, config, &tree.flavor)?)
+}
+
+/// The same, of any configuration. Those of the same name share an objtree.
+pub fn build_wanted(workspace: &Workspace, tree: &PatchedTree, wanted: &Wanted) -> Result<KernelBuild> {
     let dir = layout::objtree(&tree.dir, &wanted.name);
-    let compiler = make::compiler_version()?;
-    let tools = format!("{compiler}\n{}", make::settings()?);
-    let (source, series) = (&tree.source.identity, &tree.series_sha256);
+    let (source, series, tools) = (&tree.source.identity, &tree.series_sha256, tools()?);
     let key = digest::sha256(format!("{source}\n{series}\n{tools}\n{}", wanted.sha256()));
     if let Some(manifest) = Manifest::intact(&dir, &key) {
         return Ok(KernelBuild { dir, manifest });
     }
 
-    let mut make = Make::new(&tree.dir, &dir)?;
-    Manifest::remove(&dir)?;
-    let job = Job::start(&dir)?;
-    wanted.configure(&mut make, &format!("{source}\n{}\n{tools}", tree.kconfig_sha256))?;
-    compile(&mut make, workspace, &format!("{}-{}", tree.source.kernel, wanted.name))?;
-    job.done()?;
+    let steps = format!("{}-{}", tree.source.kernel, wanted.name);
+    within(tree, wanted, |make| compile(make, workspace, &steps))?;
 
     let release = dir.join("include/config/kernel.release");
     let release = fs::read_to_string(&release).with_context(|| format!("reading {}", release.display()))?;
     let manifest = Manifest {
         kernel: tree.source.kernel.clone(),
         release: release.trim().to_owned(),
-        flavor: cli::name(&tree.flavor),
-        config: wanted.name,
+        flavor: tree.flavor.clone(),
+        config: wanted.name.clone(),
         sha256: Inputs {
             source: source.clone(),
             series: series.clone(),
             config: sha256_file(&dir.join(".config"))?,
         },
-        compiler,
+        compiler: make::compiler_version()?,
         key,
         bzimage: Artifact::of(dir.join("arch/x86/boot/bzImage"))?,
         vmlinux: Artifact::of(dir.join("vmlinux"))?,
@@ -66,12 +64,34 @@ pub fn build(workspace: &Workspace, tree: &PatchedTree, config: Config) -> Resul
     Ok(KernelBuild { dir, manifest })
 }
 
+/// Configures an objtree and does some work there. A kernel that was built there counts as built no more.
+pub fn within<T>(
+    tree: &PatchedTree,
+    wanted: &Wanted,
+    work: impl FnOnce(&mut Make<'_>) -> Result<T>,
+) -> Result<T> {
+    let dir = layout::objtree(&tree.dir, &wanted.name);
+    let mut make = Make::new(&tree.dir, &dir)?;
+    Manifest::remove(&dir)?;
+    let job = Job::start(&dir)?;
+    let (source, kconfig) = (&tree.source.identity, &tree.kconfig_sha256);
+    wanted.configure(&mut make, &format!("{source}\n{kconfig}\n{}", tools()?))?;
+    let done = work(&mut make)?;
+    job.done()?;
+    Ok(done)
+}
+
+/// What a build depends on beside source, patches and configuration.
+pub fn tools() -> Result<String> {
+    Ok(format!("{}\n{}", make::compiler_version()?, make::settings()?))
+}
+
 /// Compiles, showing how far it is where the last whole build of the same told how many steps there are.
 fn compile(make: &mut Make<'_>, workspace: &Workspace, name: &str) -> Result<()> {
     let counts = workspace.target.join("kernel").join(format!("{name}.steps"));
     let whole = !make.objtree.join("vmlinux").exists();
     let total = fs::read_to_string(&counts).ok().and_then(|text| text.trim().parse().ok()).filter(|_| whole);
-    let steps = make.run("compiling", total, &["bzImage", "modules"], &[])?;
+    let steps = make.run("compiling", total, &["bzImage", "modules"], &[])?.steps;
     // A build that goes on from where another was stopped has fewer.
     if whole && total.is_none_or(|total| steps > total) {
         digest::atomic_write(&counts, format!("{steps}\n"))?;

@@ -10,7 +10,7 @@ use walkdir::WalkDir;
 
 use super::layout;
 use super::make::Make;
-use crate::cli::{self, Config, Flavor};
+use crate::cli::{self, Config};
 use crate::digest::{self, atomic_write};
 use crate::exit::{Exit, error};
 use crate::workspace::Workspace;
@@ -36,9 +36,10 @@ struct Fragment {
 
 impl Wanted {
     /// Reads the fragments of `config`, and adds the options that name the kernel after its flavor.
-    pub fn load(workspace: &Workspace, config: Config, flavor: Flavor) -> Result<Self> {
+    pub fn load(workspace: &Workspace, config: Config, flavor: &str) -> Result<Self> {
         let (base, names): (_, &[&str]) = match config {
             Config::Vm => ("tinyconfig", &["vm"]),
+            Config::Lean => ("tinyconfig", &["lean"]),
             Config::Debug => ("tinyconfig", &["vm", "debug"]),
             Config::Hints => ("tinyconfig", &["vm", "hints"]),
             Config::Distro => ("defconfig", &["distro"]),
@@ -50,12 +51,15 @@ impl Wanted {
                 .with_context(|| format!("cannot read the fragment {origin}"))?;
             fragments.push(Fragment { origin, text });
         }
-        let local = format!(
-            "CONFIG_LOCALVERSION=\"-{}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n",
-            cli::name(&flavor)
-        );
+        let local = format!("CONFIG_LOCALVERSION=\"-{flavor}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n");
         fragments.push(Fragment { origin: "xtask".to_owned(), text: local });
         Ok(Self { name: cli::name(&config), base, fragments })
+    }
+
+    /// The same, and the options in `text`, which win.
+    pub fn with(mut self, text: &str) -> Self {
+        self.fragments.push(Fragment { origin: "xtask".to_owned(), text: text.to_owned() });
+        self
     }
 
     /// The sha256 of all that is asked for.

@@ -44,6 +44,15 @@ pub struct Make<'a> {
     output: File,
 }
 
+/// What a run of make that went well had to say.
+#[derive(Debug)]
+pub struct Said {
+    /// How many steps there were.
+    pub steps: u64,
+    /// Everything else, warnings among it.
+    pub lines: Vec<String>,
+}
+
 impl<'a> Make<'a> {
     /// Prepares to run make in `objtree`, and starts its log anew.
     pub fn new(tree: &'a Path, objtree: &'a Path) -> Result<Self> {
@@ -54,8 +63,8 @@ impl<'a> Make<'a> {
         Ok(Self { tree, objtree, compiler: compiler()?, log, output })
     }
 
-    /// Runs make for `targets`, showing `what` and how many steps of `total` are done; returns how many
-    /// there were. `variables` are put in its environment.
+    /// Runs make for `targets`, showing `what` and how many steps of `total` are done. `variables` are put in
+    /// its environment.
     ///
     /// The error holds the compiler's own lines and names the log.
     pub fn run(
@@ -64,7 +73,7 @@ impl<'a> Make<'a> {
         total: Option<u64>,
         targets: &[&str],
         variables: &[(&str, &str)],
-    ) -> Result<u64> {
+    ) -> Result<Said> {
         let shell = process::shell(self.tree)?;
         let jobs = thread::available_parallelism().map_or(1, usize::from).to_string();
         let cc = &self.compiler;
@@ -93,7 +102,7 @@ impl<'a> Make<'a> {
         })?;
         drop(progress);
         if status.success() {
-            return Ok(steps);
+            return Ok(Said { steps, lines });
         }
         let said = diagnostics::extract(&lines);
         let message = format!("{what} failed; the whole log is {}\n{said}", self.log.display());

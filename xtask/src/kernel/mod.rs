@@ -20,7 +20,7 @@ pub mod source;
 
 use anyhow::Result;
 
-use crate::cli::{Format, KernelArgs};
+use crate::cli::{Flavor, Format, KernelArgs};
 use crate::progress;
 use crate::workspace::Workspace;
 use build::KernelBuild;
@@ -36,7 +36,7 @@ pub fn build_packages(workspace: &Workspace, args: &KernelArgs, formats: &[Forma
     if let Some(notice) = &source.notice {
         progress::line(notice);
     }
-    let tree = patch::apply(workspace, source, args.flavor)?;
+    let tree = patch::apply(workspace, source, args.flavor.unwrap_or(Flavor::Fastnet))?;
     let build = build::build(workspace, &tree, args.config)?;
     package::package(&tree, build, formats)
 }

@@ -13,7 +13,7 @@ use xshell::cmd;
 
 use super::changes::{self, Changes, File};
 use super::layout;
-use super::series::{self, Series};
+use super::series::{self, Patch, Series};
 use super::source::SourceTree;
 use crate::cli::{self, Flavor};
 use crate::digest::{self, atomic_write};
@@ -23,15 +23,15 @@ use crate::process;
 use crate::progress;
 use crate::workspace::Workspace;
 
-/// A source with a flavor's patches on it, ours alone while this lives.
+/// A source with patches on it, ours alone while this lives.
 #[derive(Debug)]
 pub struct PatchedTree {
-    /// `target/kernel/<kernel>-<flavor>`.
+    /// `target/kernel/<kernel>-<name>`, where the name is the flavor's.
     pub dir: PathBuf,
     /// What it was made from.
     pub source: SourceTree,
-    /// How much of the series is applied.
-    pub flavor: Flavor,
+    /// What the kernel calls itself after its version: the flavor's name.
+    pub flavor: String,
     /// The sha256 of the patches applied.
     pub series_sha256: String,
     /// The sha256 of the Kconfig files they change: with the source, what a `.config` depends on.
@@ -53,9 +53,20 @@ struct State {
 pub fn apply(workspace: &Workspace, source: SourceTree, flavor: Flavor) -> Result<PatchedTree> {
     let series = if flavor == Flavor::Stock { None } else { Some(Series::load(&source.patches)?) };
     let patches = series.as_ref().map_or(&[][..], |series| series.flavor(flavor));
-    let changes = changes::of(patches, &source.dir)?;
+    let name = cli::name(&flavor);
+    apply_in(workspace, source, &name, patches, &name)
+}
 
-    let name = format!("{}-{}", source.kernel, cli::name(&flavor));
+/// The same for any patches, in the tree called `name`; the kernel is called after `flavor`.
+pub fn apply_in(
+    workspace: &Workspace,
+    source: SourceTree,
+    name: &str,
+    patches: &[Patch],
+    flavor: &str,
+) -> Result<PatchedTree> {
+    let changes = changes::of(patches, &source.dir)?;
+    let name = format!("{}-{name}", source.kernel);
     let trees = workspace.target.join("kernel");
     let dir = trees.join(&name);
     if !dir.exists() {
@@ -69,7 +80,20 @@ pub fn apply(workspace: &Workspace, source: SourceTree, flavor: Flavor) -> Resul
     materialise(&source.dir, &source.identity, &changes, &dir)
         .with_context(|| format!("cannot bring {} up to date", dir.display()))?;
     let (series_sha256, kconfig_sha256) = (series::sha256(patches), kconfig_sha256(&changes));
-    Ok(PatchedTree { dir, source, flavor, series_sha256, kconfig_sha256, _lock: lock })
+    Ok(PatchedTree { dir, source, flavor: flavor.to_owned(), series_sha256, kconfig_sha256, _lock: lock })
+}
+
+impl PatchedTree {
+    /// Puts other patches on the source in place of those there.
+    pub fn put(&mut self, patches: &[Patch], flavor: &str) -> Result<()> {
+        let changes = changes::of(patches, &self.source.dir)?;
+        materialise(&self.source.dir, &self.source.identity, &changes, &self.dir)
+            .with_context(|| format!("cannot bring {} up to date", self.dir.display()))?;
+        flavor.clone_into(&mut self.flavor);
+        self.series_sha256 = series::sha256(patches);
+        self.kconfig_sha256 = kconfig_sha256(&changes);
+        Ok(())
+    }
 }
 
 fn kconfig_sha256(changes: &Changes) -> String {

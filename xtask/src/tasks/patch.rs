@@ -1,11 +1,14 @@
 //! `cargo xtask patch`: look at the series, check it, and edit it as commits.
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::check::{Check, Passed};
 use crate::cli::{self, KernelArgs, PatchAction, PatchArgs};
 use crate::exit::{Exit, error};
+use crate::host::{self, Purpose};
 use crate::kernel::catalog::Catalog;
 use crate::kernel::series::Series;
 use crate::kernel::source::{self, SourceTree};
@@ -15,7 +18,7 @@ use crate::workspace::Workspace;
 /// Does what `action` says.
 pub fn run(workspace: &Workspace, action: &PatchAction) -> Result<()> {
     match action {
-        PatchAction::Check(args) => check(workspace, args),
+        PatchAction::Check { build, args } => check(workspace, args, *build),
         PatchAction::List { kernel } => list(workspace, kernel.as_deref()),
         PatchAction::Export { dir, args } => export(workspace, dir, args),
         PatchAction::Refresh { dir } => refresh(workspace, dir),
@@ -23,7 +26,10 @@ pub fn run(workspace: &Workspace, action: &PatchAction) -> Result<()> {
 }
 
 /// Applies each series in memory. As patches are applied one by one, every prefix is checked.
-fn check(workspace: &Workspace, args: &PatchArgs) -> Result<()> {
+fn check(workspace: &Workspace, args: &PatchArgs, build: bool) -> Result<()> {
+    if build {
+        host::require(&[Purpose::Fetch, Purpose::Build, Purpose::Guest, Purpose::Check], args.yes)?;
+    }
     let mut sources = Vec::new();
     if args.kernel.is_some() || args.source.is_some() {
         sources.push(source::obtain(workspace, &KernelArgs::from(args))?);
@@ -40,13 +46,40 @@ fn check(workspace: &Workspace, args: &PatchArgs) -> Result<()> {
     if sources.is_empty() {
         return Err(error(Exit::Usage, "no kernel's source is here; name one with --kernel or --source"));
     }
-    sources.iter().try_for_each(check_one)
+    sources.iter().try_for_each(check_one)?;
+    if build {
+        sources.into_iter().try_for_each(|source| check_build(workspace, source))?;
+    }
+    Ok(())
 }
 
 fn check_one(source: &SourceTree) -> Result<()> {
     let series = Series::load(&source.patches)?;
     changes::of(series.all(), &source.dir).with_context(|| format!("Linux {}", source.release))?;
     println!("{}: {} patches apply to Linux {}", source.kernel, series.all().len(), source.release);
+    Ok(())
+}
+
+/// Builds and boots each prefix and looks for what reviewers would find; one line a step.
+fn check_build(workspace: &Workspace, source: SourceTree) -> Result<()> {
+    println!("\nLinux {}", source.release);
+    let mut check = Check::new(workspace, source)?;
+    for (number, patch) in (1..).zip(check.patches()) {
+        println!("{number:4}  {}", patch.name);
+    }
+    for step in check.steps()? {
+        let started = Instant::now();
+        match check.run(&step) {
+            Ok(Passed::Before) => println!("ok    {step}: as before"),
+            Ok(Passed::Now(said)) => {
+                println!("ok    {step}: {said} ({:.0} s)", started.elapsed().as_secs_f64());
+            }
+            Err(error) => {
+                println!("FAIL  {step}");
+                return Err(error.context(check.place(&step)));
+            }
+        }
+    }
     Ok(())
 }
 

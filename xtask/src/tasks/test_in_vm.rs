@@ -70,7 +70,7 @@ fn line(case: &Case) -> String {
     if case.why.is_empty() { line } else { format!("{line}: {}", case.why) }
 }
 
-fn explain(case: &Case) {
+pub(super) fn explain(case: &Case) {
     println!("\n---- {} ({}) {}", case.name, case.verdict, case.why);
     for line in &case.output {
         println!("{line:.300}");

@@ -4,10 +4,9 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::process::Command;
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use crate::kernel::within_a_minute;
 use crate::world::World;
 
 const TREE: &str = "root/target/kernel/6.12-fastnet";
@@ -141,12 +140,4 @@ fn a_make_that_outlives_us_keeps_the_tree_locked() {
     let mut gate = File::options().read(true).write(true).open(&gate).unwrap();
     gate.write_all(b"\n").unwrap();
     within_a_minute(move || lock.lock().unwrap());
-}
-
-/// What `wait` returns; a failure if that takes a minute.
-#[track_caller]
-fn within_a_minute<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(wait()));
-    receiver.recv_timeout(Duration::from_mins(1)).unwrap()
 }

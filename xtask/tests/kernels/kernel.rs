@@ -3,8 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use walkdir::WalkDir;
 
@@ -21,18 +25,27 @@ tinyconfig:
 	@echo CONFIG_TINY=y > $(O)/.config
 olddefconfig:
 	@awk -F= 'FNR == NR { if ($$1 ~ /^config /) known["CONFIG_" substr($$1, 8)] = 1; next } \
+		/ is not set$$/ { split($$0, word, " "); delete last[word[2]] } \
 		$$1 in known { last[$$1] = $$0 } END { for (option in last) print last[option] }' \
-		Kconfig $(O)/.config > $(O)/.new && mv $(O)/.new $(O)/.config
+		Kconfig $(O)/.config | sort > $(O)/.new && mv $(O)/.new $(O)/.config
+	@cmp -s $(O)/.config $(O)/auto.conf || cp $(O)/.config $(O)/auto.conf
 bzImage: $(O)/arch/x86/boot/bzImage
 modules:
 $(O)/arch/x86/boot/bzImage: $(O)/a.o $(O)/b.o
 	@mkdir -p $(O)/arch/x86/boot $(O)/include/config
 	@echo 6.12.1-test > $(O)/include/config/kernel.release
 	@cat $^ > $(O)/vmlinux && cp $(O)/vmlinux $@
-$(O)/%.o: net/%.c
+$(O)/%.o: net/%.c $(O)/auto.conf
 	@echo "  CC      net/$*.o"
 	@echo $* >> $(O)/compiled
-	@$(CC) -c -o $@ $<
+	@$(CC) $$(sed -n 's/^CONFIG_\([A-Z0-9_]*\)=m$$/-D\1_MODULE/p; s/^CONFIG_\([A-Z0-9_]*\)=.*/-D\1/p' $(O)/auto.conf) -c -o $@ $<
+net/%.o: net/%.c
+	@$(if $(W),$(CC) -Wall -c -o $(O)/checked.o $<)
+	@$(if $(C),sparse $<)
+bindeb-pkg:
+	@packager > linux-libc-dev_1.deb
+headers:
+	@mkdir -p $(O)/usr/include
 "#;
 
 const A: &str = "int one(void);\n\nint one(void)\n{\n\treturn 1;\n}\n";
@@ -71,6 +84,16 @@ impl World {
         ));
     }
 
+    /// Writes a patch that adds lines below `int two;` in net/b.c.
+    pub fn adding(&self, name: &str, lines: &str) {
+        let count = lines.lines().count();
+        let added: String = lines.lines().flat_map(|line| ["+", line, "\n"]).collect();
+        self.mail(name, &format!(
+            "diff --git a/net/b.c b/net/b.c\n--- a/net/b.c\n+++ b/net/b.c\n@@ -1 +1,{} @@\n int two;\n{added}",
+            count + 1
+        ));
+    }
+
     /// Writes a patch file whose diff is `diff`.
     pub fn mail(&self, name: &str, diff: &str) {
         self.write(&format!("root/linux-patches/6.12/{name}"), format!(
@@ -78,6 +101,13 @@ impl World {
              Date: Thu, 7 Apr 2005 15:13:13 -0700\nSubject: [PATCH 1/9] net: {name}\n\nWhy.\n\n\
              Signed-off-by: Ann <ann@example.org>\n---\n net/a.c | 2 +-\n\n{diff}-- \n2.30\n\n"
         ));
+    }
+
+    /// Puts a script before the host's tools.
+    pub fn tool(&self, name: &str, script: &str) {
+        let name = format!("bin/{name}");
+        self.write(&name, format!("#!/bin/sh\n{script}"));
+        fs::set_permissions(self.path(&name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// `cargo xtask` with these arguments, not yet started.
@@ -110,4 +140,11 @@ impl World {
             .filter(|e| e.file_type().is_file());
         files.map(|entry| (entry.path().to_path_buf(), fs::read(entry.path()).unwrap())).collect()
     }
+}
+/// What `wait` returns; a failure if that takes a minute.
+#[track_caller]
+pub fn within_a_minute<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(wait()));
+    receiver.recv_timeout(Duration::from_mins(1)).unwrap()
 }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod build;
+mod check;
 mod kernel;
+mod killed;
 mod patches;
 #[path = "../world/mod.rs"]
 mod world;

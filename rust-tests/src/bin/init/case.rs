@@ -1,9 +1,10 @@
-//! One test: a process in its own group, namespaces and `/tmp`, with a deadline and bounded output.
+//! One test or cell: a process in its own group with a deadline and bounded output; a test has its own namespaces
+//! and `/tmp`, too.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
@@ -21,6 +22,29 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How often the host hears that the runner lives.
 const WORD: Duration = Duration::from_secs(1);
+
+/// What is run and reported as one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Case {
+    /// By which it is reported.
+    pub name: String,
+    /// What is run for it.
+    pub executable: PathBuf,
+    /// What it is told.
+    pub arguments: Vec<String>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A `#[test]`, in a world of its own.
+    Test,
+    /// A measurement, in the world that every process shares: what making and clearing away another one costs would
+    /// be measured, too.
+    Cell,
+}
 
 /// How a test ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,14 +66,9 @@ enum Event {
     Exited(io::Result<ExitStatus>),
 }
 
-/// Runs the test `name` of `executable`, calling `alive` every second.
-pub fn run(
-    executable: &Path,
-    name: &str,
-    options: &Options,
-    mut alive: impl FnMut(),
-) -> Result<(Ended, Capture)> {
-    let (group, events) = start(executable, name, &options.env)?;
+/// Runs `case`, calling `alive` every second.
+pub fn run(case: &Case, options: &Options, mut alive: impl FnMut()) -> Result<(Ended, Capture)> {
+    let (group, events) = start(case, &options.env)?;
     let mut capture = Capture::default();
     let started = Instant::now();
     let mut killed = None;
@@ -82,15 +101,15 @@ pub fn run(
     {
         capture.add(&bytes);
     }
-    let ended = if killed.is_some() { Ended::Timeout } else { judge(status, &capture.text()) };
+    let ended = if killed.is_some() { Ended::Timeout } else { judge(case.kind, status, &capture.text()) };
     Ok((ended, capture))
 }
 
-fn start(executable: &Path, name: &str, env: &[(String, String)]) -> Result<(u32, Receiver<Event>)> {
+fn start(case: &Case, env: &[(String, String)]) -> Result<(u32, Receiver<Event>)> {
     let (mut reader, writer) = io::pipe().context("making a pipe")?;
-    let mut command = Command::new(executable);
+    let mut command = Command::new(&case.executable);
     command
-        .args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads", "1"])
+        .args(&case.arguments)
         .env_clear()
         .envs([("PATH", "/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp")])
         .envs(env.iter().cloned())
@@ -98,15 +117,17 @@ fn start(executable: &Path, name: &str, env: &[(String, String)]) -> Result<(u32
         .stdin(std::process::Stdio::null())
         .stdout(writer.try_clone().context("sharing the pipe")?)
         .stderr(writer);
-    // SAFETY: between fork and exec these only make system calls and allocate nothing.
-    unsafe {
-        command.pre_exec(|| {
-            system::unshare()?;
-            mount::private_tmp()?;
-            link::loopback_up()
-        });
+    if case.kind == Kind::Test {
+        // SAFETY: between fork and exec these only make system calls and allocate nothing.
+        unsafe {
+            command.pre_exec(|| {
+                system::unshare()?;
+                mount::private_tmp()?;
+                link::loopback_up()
+            });
+        }
     }
-    let mut child = command.spawn().with_context(|| format!("starting {}", executable.display()))?;
+    let mut child = command.spawn().with_context(|| format!("starting {}", case.executable.display()))?;
     // Its copies of the pipe's write end go with it, or the reader would never see the end.
     drop(command);
     let group = child.id();
@@ -126,8 +147,9 @@ fn start(executable: &Path, name: &str, env: &[(String, String)]) -> Result<(u32
 }
 
 /// libtest's word counts, not the exit code alone: a test that calls `exit(0)` half-way has not passed.
-fn judge(status: ExitStatus, output: &str) -> Ended {
+fn judge(kind: Kind, status: ExitStatus, output: &str) -> Ended {
     match (status.code(), status.signal()) {
+        (Some(0), _) if kind == Kind::Cell => Ended::Pass,
         (Some(0), _) if output.contains("test result: ok. 1 passed;") => Ended::Pass,
         (Some(0), _) => Ended::Fail("exit 0 before the test was over".to_owned()),
         (Some(SKIP), _) => {
@@ -196,6 +218,7 @@ mod tests {
 
     #[test]
     fn only_libtests_word_is_a_pass() {
+        let judge = |status, output| judge(Kind::Test, status, output);
         assert_eq!(judge(exit(0), "test result: ok. 1 passed; 0 failed"), Ended::Pass);
         assert!(matches!(judge(exit(0), ""), Ended::Fail(_)));
         assert!(matches!(judge(exit(0), "test result: ok. 0 passed; 0 failed"), Ended::Fail(_)));
@@ -204,9 +227,15 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_has_no_word_but_its_exit_code() {
+        assert_eq!(judge(Kind::Cell, exit(0), "round 1 2 3"), Ended::Pass);
+        assert_eq!(judge(Kind::Cell, exit(1), "round 1 2 3"), Ended::Fail("exit 1".into()));
+    }
+
+    #[test]
     fn a_skip_gives_its_reason() {
         assert_eq!(
-            judge(exit(4), "SKIP: early\ntest a ... SKIP: no call 600\n"),
+            judge(Kind::Test, exit(4), "SKIP: early\ntest a ... SKIP: no call 600\n"),
             Ended::Skip("no call 600".into())
         );
     }

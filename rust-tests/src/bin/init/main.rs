@@ -1,6 +1,7 @@
 //! PID 1 of the guest, and the runner of its tests: one static executable, so that the initramfs stays small.
 //!
-//! The kernel starts it as `/init` with what follows `--` on the command line: `tests ...`, `shell` or `probe`.
+//! The kernel starts it as `/init` with what follows `--` on the command line: `tests ...`, `bench ...`, `shell` or
+//! `probe`.
 
 mod case;
 mod leaks;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         }
         system::power_off();
     }
-    match options::Options::parse(&arguments).and_then(|options| runner::run(&options)) {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fastnet: runner: {error:#}");
@@ -38,13 +39,23 @@ fn serve(arguments: &[String]) -> Result<()> {
     mount::all()?;
     system::raise_limits().context("raising the limit of open files")?;
     // The kernel puts its own words that it does not know in front: `nokaslr`, where it was built without.
-    let ours = arguments.iter().position(|word| ["tests", "shell", "probe"].contains(&word.as_str()));
+    let modes = ["tests", "bench", "shell", "probe"];
+    let ours = arguments.iter().position(|word| modes.contains(&word.as_str()));
     let ours = ours.map_or(&[][..], |first| &arguments[first..]);
-    match ours.split_first().map(|(mode, rest)| (mode.as_str(), rest)) {
-        Some(("tests", rest)) => supervise(rest),
-        Some(("shell", _)) => shell(),
-        Some(("probe", _)) => system::kmsg("fastnet: probe"),
-        _ => bail!("the kernel's command line must end in `-- tests`, `-- shell` or `-- probe`"),
+    match ours.first().map(String::as_str) {
+        Some("tests" | "bench") => supervise(ours),
+        Some("shell") => shell(),
+        Some("probe") => system::kmsg("fastnet: probe"),
+        _ => bail!("the kernel's command line must end in `--` and one of {modes:?}"),
+    }
+}
+
+/// What the runner's process does.
+fn run(arguments: &[String]) -> Result<()> {
+    match arguments.split_first().map(|(mode, rest)| (mode.as_str(), rest)) {
+        Some(("tests", rest)) => runner::tests(&options::Options::parse(rest)?),
+        Some(("bench", rest)) => runner::bench(&options::Options::parse(rest)?),
+        _ => bail!("neither tests nor bench is what {arguments:?} says"),
     }
 }
 

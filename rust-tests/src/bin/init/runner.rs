@@ -1,34 +1,59 @@
-//! The runner: every test of every executable, one after the other, reported as KTAP.
+//! The runner: every test of every executable, or every cell of a plan, one after the other, reported as KTAP.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use rust_tests::sys::link;
 
-use crate::case::{self, Ended};
+use crate::case::{self, Case, Ended, Kind};
 use crate::options::Options;
 use crate::port::Port;
 use crate::{leaks, system};
 
 /// Where the initramfs has the test executables.
 const TESTS: &str = "/tests";
+/// Where it has what measures cells, and the cells to measure: what to tell it, a line a cell.
+const RECEIVERS: &str = "/receivers";
+const CELLS: &str = "/cells";
 
 /// What tells the long tests from the other ignored ones, which are faults on purpose.
 const LONG: &str = "::long";
 
 /// Runs the tests asked for. Fails only if the runner itself does: the host hears of the tests by the port.
-pub fn run(options: &Options) -> Result<()> {
+pub fn tests(options: &Options) -> Result<()> {
+    let tests = || Ok(select(list(options.ignored || options.long)?, options));
+    run(tests, options)
+}
+
+/// Measures every cell of the plan; what applies to [`tests`] does here.
+pub fn bench(options: &Options) -> Result<()> {
+    link::loopback_up().context("bringing lo up")?;
+    let cells = || {
+        let plan = fs::read_to_string(CELLS).with_context(|| format!("reading {CELLS}"))?;
+        Ok(plan.lines().map(cell).collect())
+    };
+    run(cells, options)
+}
+
+fn cell(line: &str) -> Case {
+    let arguments: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+    let name = arguments.first().cloned().unwrap_or_default();
+    Case { name, executable: RECEIVERS.into(), arguments, kind: Kind::Cell }
+}
+
+fn run(list: impl FnOnce() -> Result<Vec<Case>>, options: &Options) -> Result<()> {
     let mut port = Port::open()?;
     port.line("KTAP version 1");
-    let tests = select(list(options.ignored || options.long)?, options);
-    port.line(&format!("1..{}", tests.len()));
-    for (index, test) in tests.iter().enumerate() {
-        let name = test.name();
+    let cases = list()?;
+    port.line(&format!("1..{}", cases.len()));
+    for (index, case) in cases.iter().enumerate() {
+        let name = &case.name;
         port.line(&format!("# start {name}"));
-        // The console has the same marks, so that a kernel message between them is known to be this test's.
+        // The console has the same marks, so that a kernel message between them is known to be this case's.
         system::kmsg(&format!("fastnet: start {name}"))?;
-        let (ended, output) = case::run(&test.executable, &test.path, options, || port.line("# alive"))?;
+        let (ended, output) = case::run(case, options, || port.line("# alive"))?;
         if ended == Ended::Unkillable {
             bail_out(&mut port, &format!("unkillable {name}"));
         }
@@ -36,7 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
         for line in output.text().lines() {
             port.line(&format!("# | {line}"));
         }
-        port.line(&result(index + 1, &name, &ended, options));
+        port.line(&result(index + 1, name, &ended, options));
     }
     leaks::report(|| port.line("# alive"))
 }
@@ -58,22 +83,20 @@ fn bail_out(port: &mut Port, why: &str) -> ! {
     system::power_off()
 }
 
-/// A test: an executable, and the path of a `#[test]` in it.
-struct Test {
-    executable: PathBuf,
-    path: String,
-}
-
-impl Test {
-    /// `abi::null_pointer`: the executable's name, then the test's path in it.
-    fn name(&self) -> String {
-        let file = self.executable.file_name().unwrap_or_default().to_string_lossy();
-        format!("{file}::{}", self.path)
+/// The test at `path` in `executable`: `abi::null_pointer` is the executable's name, then the path in it.
+fn test(executable: &Path, path: &str) -> Case {
+    let file = executable.file_name().unwrap_or_default().to_string_lossy();
+    let arguments = [path, "--exact", "--include-ignored", "--nocapture", "--test-threads", "1"];
+    Case {
+        name: format!("{file}::{path}"),
+        executable: executable.to_owned(),
+        arguments: arguments.map(str::to_owned).to_vec(),
+        kind: Kind::Test,
     }
 }
 
 /// The tests of every executable: those marked `#[ignore]`, or those not.
-fn list(ignored: bool) -> Result<Vec<Test>> {
+fn list(ignored: bool) -> Result<Vec<Case>> {
     let mut executables = fs::read_dir(TESTS)
         .with_context(|| format!("reading {TESTS}"))?
         .map(|entry| Ok(entry?.path()))
@@ -91,7 +114,7 @@ fn list(ignored: bool) -> Result<Vec<Test>> {
         // libtest lists ignored tests among the others.
         let (mut paths, ignored_paths) = (all.paths()?, ignored_alone.paths()?);
         paths.retain(|path| ignored_paths.contains(path) == ignored);
-        tests.extend(paths.into_iter().map(|path| Test { executable: executable.clone(), path }));
+        tests.extend(paths.iter().map(|path| test(executable, path)));
     }
     Ok(tests)
 }
@@ -125,12 +148,12 @@ impl Listing {
     }
 }
 
-fn select(tests: Vec<Test>, options: &Options) -> Vec<Test> {
+fn select(tests: Vec<Case>, options: &Options) -> Vec<Case> {
     let (shard, shards) = options.shard;
     tests
         .into_iter()
-        .filter(|test| test.name().contains(&options.filter))
-        .filter(|test| !options.long || test.name().contains(LONG))
+        .filter(|test| test.name.contains(&options.filter))
+        .filter(|test| !options.long || test.name.contains(LONG))
         .enumerate()
         .filter(|(index, _)| index % shards == shard)
         .map(|(_, test)| test)

@@ -28,7 +28,7 @@ use http::Unreachable;
 use reach::Reach;
 
 /// A pristine tree. Later stages only read it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SourceTree {
     /// The kernel's name in the catalog, its VERSION.PATCHLEVEL: `6.12`.
     pub kernel: String,

@@ -1,0 +1,38 @@
+//! `io_uring`'s multishot `recv`: no word of who sent a datagram.
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+use anyhow::Result;
+use io_uring::opcode;
+use io_uring::types::Fd;
+
+use crate::feed::Message;
+use crate::measure::{Bench, Round};
+use crate::receiver;
+use crate::ring::{GROUP, Ring};
+
+struct Receiver(Ring);
+
+/// Measures it.
+pub fn measure(bench: Bench) -> Result<Vec<Round>> {
+    bench.measure(|bench| {
+        let mut ring = Ring::new(bench.messages(), bench.buffer_len())?;
+        let socket = bench.socket()?;
+        ring.arm(&opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP).build())?;
+        Ok(Receiver(ring))
+    })
+}
+
+impl receiver::Receiver for Receiver {
+    const TAKES_ALL: bool = true;
+
+    #[inline]
+    fn receive(&mut self) -> io::Result<usize> {
+        self.0.receive()
+    }
+
+    fn inspect(&mut self, count: usize, check: &mut dyn FnMut(Message<'_>) -> Result<()>) -> Result<()> {
+        self.0.inspect(count, |payload| check(Message { payload, name: None, train: None }))
+    }
+}

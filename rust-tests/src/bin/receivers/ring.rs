@@ -1,0 +1,111 @@
+//! An `io_uring` that receives by one multishot request into buffers from a ring.
+//!
+//! One thread submits and reaps (`SINGLE_ISSUER`), and what completes waits for it to ask (`DEFER_TASKRUN`). Only the
+//! call that waits is timed. To read completions and to give buffers back are writes to shared memory, and left out, as
+//! reading `msg_len` is with `recvmmsg()`.
+
+use std::io;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use io_uring::squeue::Entry;
+use io_uring::types::BufRingEntry;
+use io_uring::{IoUring, cqueue};
+use rust_tests::skip;
+use rust_tests::sys::memory::Mapping;
+
+use crate::array::Buffers;
+
+/// The group of buffers that requests name.
+pub const GROUP: u16 = 0;
+/// The most that a ring of buffers can have.
+const MOST: usize = 1 << 15;
+
+/// The ring, its buffers, and what waits in them.
+pub struct Ring {
+    uring: IoUring,
+    entries: Mapping,
+    buffers: Buffers,
+    mask: u16,
+    tail: u16,
+    want: usize,
+}
+
+impl Ring {
+    /// A ring for `messages` at a time of `len` bytes.
+    pub fn new(messages: usize, len: usize) -> Result<Self> {
+        // One more, as the request looks for a buffer before it finds that the queue is empty.
+        let count = (messages + 1).next_power_of_two();
+        if count > MOST {
+            skip!("{messages} at a time need more buffers than the {MOST} that a ring can have");
+        }
+        let uring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_cqsize(u32::try_from(2 * count)?)
+            .build(1)
+            .context("io_uring_setup")?;
+        let entries = Mapping::new(count * size_of::<BufRingEntry>());
+        let address = entries.pointer(0).expose_provenance() as u64;
+        let ids = u16::try_from(count)?;
+        // SAFETY: the mapping has that many entries, and is dropped after the ring.
+        unsafe { uring.submitter().register_buf_ring_with_flags(address, ids, GROUP, 0) }
+            .context("registering a ring of buffers")?;
+        let buffers = Buffers::new(count, len);
+        let mut ring = Self { uring, entries, buffers, mask: ids - 1, tail: 0, want: messages };
+        (0..ids).for_each(|id| ring.give(id));
+        ring.publish();
+        Ok(ring)
+    }
+
+    /// Starts the request that receives.
+    pub fn arm(&mut self, request: &Entry) -> Result<()> {
+        // SAFETY: what it points to is read now, and its buffers are the ring's.
+        unsafe { self.uring.submission().push(request) }.context("submitting")?;
+        self.uring.submit().context("io_uring_enter")?;
+        Ok(())
+    }
+
+    /// Waits until as many have come as were wanted, and tells how many did.
+    #[inline]
+    pub fn receive(&mut self) -> io::Result<usize> {
+        self.uring.submit_and_wait(self.want)?;
+        Ok(self.uring.completion().len())
+    }
+
+    /// Hands over what lies in the buffers of `count` completions, and gives the buffers back.
+    pub fn inspect(&mut self, count: usize, mut check: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let completions: Vec<_> = self.uring.completion().take(count).collect();
+        for completion in completions {
+            let result = completion.result();
+            let len = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))?;
+            ensure!(cqueue::more(completion.flags()), "the multishot request ended");
+            let id = cqueue::buffer_select(completion.flags()).context("a completion without a buffer")?;
+            check(self.buffers.bytes(id.into(), len)?)?;
+            self.give(id);
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn give(&mut self, id: u16) {
+        // SAFETY: an entry of the ring; the kernel looks at it only after the tail has passed it.
+        let entry = unsafe { &mut *self.entry(self.tail & self.mask) };
+        entry.set_addr(self.buffers.at(id.into()).expose_provenance() as u64);
+        #[expect(clippy::cast_possible_truncation, reason = "a buffer has less than 64 KiB")]
+        entry.set_len(self.buffers.len() as u32);
+        entry.set_bid(id);
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    fn publish(&mut self) {
+        // SAFETY: the tail lies in the first entry, where no entry's own fields are, and only we write to it.
+        let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entry(0)).cast_mut()) };
+        tail.store(self.tail, Ordering::Release);
+    }
+
+    #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins where a page does")]
+    fn entry(&self, index: u16) -> *mut BufRingEntry {
+        self.entries.pointer(0).cast::<BufRingEntry>().wrapping_add(index.into())
+    }
+}

@@ -1,0 +1,11 @@
+//! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
+
+pub mod hints;
+pub mod plan;
+pub mod report;
+pub mod result;
+pub mod run;
+mod said;
+pub mod statistics;
+pub mod trace;
+pub mod watch;

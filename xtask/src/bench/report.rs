@@ -1,0 +1,226 @@
+//! Figures as people read them: a line a cell, and tables in Markdown.
+
+use std::fmt::Write as _;
+
+use super::plan::{Cell, Receiver, Shape};
+use super::result::{Outcome, Record};
+use super::statistics::{Figure, TOLERANCE, apart};
+use crate::cli;
+
+/// A record in one line.
+pub fn line(record: &Record) -> String {
+    let name = format!("{:8} {:34}", record.flavor, record.cell.to_string());
+    match &record.outcome {
+        Outcome::Measured(measured) => {
+            let Figure { min, median, max } = measured.figure;
+            let spread = 100.0 * measured.figure.spread();
+            let bytes =
+                measured.bytes.map_or(String::new(), |bytes| format!(", {} KiB charged", bytes >> 10));
+            format!("{name} {median:9.1} {} ({min:.1}..{max:.1}, {spread:.2} %){bytes}", measured.unit)
+        }
+        Outcome::Skipped { why } => format!("{name} skipped: {why}"),
+        Outcome::Failed { verdict, why } => format!("{name} {}: {why}", verdict.to_uppercase()),
+    }
+}
+
+/// The tables: one a kernel, a row a shape, a column a receiver.
+pub fn tables(records: &[Record]) -> String {
+    let records: Vec<_> = records.iter().collect();
+    let mut text = String::new();
+    let mut releases = distinct(records.iter().map(|record| &record.flavor));
+    // Stock first: the others are told by their ratio to it.
+    releases.sort_by_key(|flavor| *flavor != "stock");
+    for flavor in releases {
+        let of: Vec<_> = records.iter().copied().filter(|record| record.flavor == *flavor).collect();
+        let receiving: Vec<_> = of.iter().filter(|record| !remembers(record)).copied().collect();
+        if let Some((first, measured)) = of.iter().find_map(|record| Some((record, record.measured()?))) {
+            let Record { release, config, accel, cpu, qemu, .. } = first;
+            // Writing to a String cannot fail, here and below.
+            let _ = write!(text, "\n**{release}**, config {config}: {} a datagram", measured.unit);
+            let _ = writeln!(text, " ({accel}, CPU {cpu}, {qemu})");
+        }
+        if !receiving.is_empty() {
+            text += &table(&receiving, &records);
+        }
+        text += &remembering(flavor, &of);
+    }
+    text
+}
+
+/// What `remember_mmsghdr()` itself costs.
+fn remembering(flavor: &str, records: &[&Record]) -> String {
+    let mut text = String::new();
+    let cells = records.iter().filter(|record| remembers(record)).map(|record| record.cell);
+    for cell @ Cell { receiver, shape } in distinct(cells) {
+        if text.is_empty() {
+            text += "\n| `remember_mmsghdr()` | a message | kernel memory |\n|---|--:|--:|\n";
+        }
+        let of = records.iter().copied().filter(|record| record.cell == cell);
+        let measured = of.filter_map(|record| record.measured()).next_back();
+        if let (Some(median), Some(measured)) = (median(records, flavor, cell), measured) {
+            let kib = measured.bytes.unwrap_or_default() >> 10;
+            let layout = cli::name(&receiver).replace("remember_", "");
+            let _ = writeln!(text, "| {} {layout} messages | {median:.1} | {kib} KiB |", shape.messages);
+        }
+    }
+    text
+}
+
+fn remembers(record: &Record) -> bool {
+    matches!(record.cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered)
+}
+
+fn table(records: &[&Record], all: &[&Record]) -> String {
+    let receivers = distinct(records.iter().map(|record| record.cell.receiver));
+    let mut text = "\n| bytes | a call | |".to_owned();
+    for receiver in &receivers {
+        let _ = write!(text, " {} |", cli::name(receiver));
+    }
+    let _ = write!(text, "\n|--:|--:|---|{}\n", "--:|".repeat(receivers.len()));
+    for shape in distinct(records.iter().map(|record| record.cell.shape)) {
+        let Shape { family, size, messages, name } = shape;
+        let name = if name { ", name" } else { "" };
+        let _ = write!(text, "| {size} | {messages} | {}{name} |", cli::name(&family));
+        let stock = median(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
+        for &receiver in &receivers {
+            let median = median(all, &records[0].flavor, Cell { receiver, shape });
+            let _ = match (median, stock) {
+                (Some(median), Some(stock)) => write!(text, " {median:.0} ({:.3}) |", median / stock),
+                (Some(median), None) => write!(text, " {median:.0} |"),
+                (None, _) => write!(text, " |"),
+            };
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The cells whose boots differ by more than is tolerated, a line each, and how many were measured more than once.
+pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
+    let records: Vec<_> = records.iter().collect();
+    let mut lines = Vec::new();
+    let mut repeated = 0;
+    for (flavor, cell) in distinct(records.iter().map(|record| (&record.flavor, record.cell))) {
+        let medians = medians(&records, flavor, cell);
+        if medians.len() > 1 {
+            repeated += 1;
+            let apart = apart(&medians);
+            if apart > TOLERANCE {
+                let medians: Vec<_> = medians.iter().map(|median| format!("{median:.1}")).collect();
+                lines.push(format!("{flavor:8} {cell}: {} ({:.2} %)", medians.join(", "), 100.0 * apart));
+            }
+        }
+    }
+    (lines, repeated)
+}
+
+/// Of all boots.
+fn median(records: &[&Record], flavor: &str, cell: Cell) -> Option<f64> {
+    Figure::of(&medians(records, flavor, cell)).map(|figure| figure.median)
+}
+
+/// A boot each.
+fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
+    let of = records.iter().filter(|record| record.flavor == flavor && record.cell == cell);
+    of.filter_map(|record| record.measured()).map(|measured| measured.figure.median).collect()
+}
+
+/// Each once, in the order of their first coming.
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::{Family, Size};
+    use super::super::result::{Measured, SCHEMA, Unit};
+    use super::*;
+
+    fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {
+        let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: messages == 8 };
+        let figure = Figure { min: median - 1.0, median, max: median + 1.0 };
+        let bytes = (receiver == Receiver::RememberUniform).then_some(4096);
+        Record {
+            schema: SCHEMA,
+            release: format!("6.12.117-{flavor}"),
+            flavor: flavor.into(),
+            config: "vm".into(),
+            build: None,
+            accel: "icount".into(),
+            cpu: "qemu64".into(),
+            qemu: "QEMU".into(),
+            boot,
+            cell: Cell { receiver, shape },
+            outcome: Outcome::Measured(Measured {
+                unit: Unit::Instructions,
+                rounds: 5,
+                figure,
+                datagrams: 4096,
+                calls: 1,
+                bytes,
+            }),
+        }
+    }
+
+    #[test]
+    fn ratios_are_to_stock_of_the_same_shape() {
+        let mut records = vec![
+            record("fastnet", Receiver::Remembered, 1000, 1, 400.0),
+            record("fastnet", Receiver::Remembered, 8, 1, 900.0),
+            record("fastnet", Receiver::RememberUniform, 1000, 1, 50.0),
+            record("fastnet", Receiver::RememberUniform, 1000, 2, 52.0),
+            record("stock", Receiver::Recvmmsg, 1000, 1, 1600.0),
+            record("stock", Receiver::Recvmmsg, 1000, 2, 1602.0),
+            record("stock", Receiver::IoUringRecv, 8, 1, 1500.0),
+        ];
+        records[1].outcome = Outcome::Skipped { why: "no room".into() };
+        let expected = "
+**6.12.117-stock**, config vm: instructions a datagram (icount, CPU qemu64, QEMU)
+
+| bytes | a call | | recvmmsg | io_uring_recv |
+|--:|--:|---|--:|--:|
+| 64 | 1000 | ipv4 | 1601 (1.000) | |
+| 64 | 8 | ipv4, name | | 1500 |
+
+**6.12.117-fastnet**, config vm: instructions a datagram (icount, CPU qemu64, QEMU)
+
+| bytes | a call | | remembered |
+|--:|--:|---|--:|
+| 64 | 1000 | ipv4 | 400 (0.250) |
+| 64 | 8 | ipv4, name | |
+
+| `remember_mmsghdr()` | a message | kernel memory |
+|---|--:|--:|
+| 1000 uniform messages | 51.0 | 4 KiB |
+";
+        assert_eq!(tables(&records), expected);
+    }
+
+    #[test]
+    fn boots_that_disagree_are_told() {
+        let of = |messages, medians: &[f64]| -> Vec<_> {
+            let boots = (1..).zip(medians);
+            boots.map(|(boot, &median)| record("stock", Receiver::Recvmmsg, messages, boot, median)).collect()
+        };
+        let records = [of(1, &[1000.0, 1004.0]), of(64, &[1000.0, 1006.0]), of(1000, &[7.0])].concat();
+        let (differ, repeated) = disagreements(&records);
+        assert_eq!(differ, ["stock    recvmmsg/ipv4/64/64: 1000.0, 1006.0 (0.60 %)"]);
+        assert_eq!(repeated, 2);
+    }
+
+    #[test]
+    fn a_line_tells_the_spread_or_the_reason() {
+        let mut record = record("stock", Receiver::Recvmmsg, 1000, 1, 1600.0);
+        assert!(line(&record).ends_with("1600.0 instructions (1599.0..1601.0, 0.13 %)"), "{}", line(&record));
+        record.outcome = Outcome::Skipped { why: "no room".into() };
+        assert!(line(&record).ends_with(" skipped: no room"));
+        record.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
+        assert!(line(&record).ends_with(" PANIC: Oops"));
+    }
+}

@@ -1,0 +1,210 @@
+//! What came of a cell, as a line of JSON. docs/results.md describes the lines.
+
+use std::fmt;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::plan::Cell;
+use super::statistics::Figure;
+use crate::exit::{self, Exit};
+
+/// Of the lines' fields. A change that an old reader would misunderstand makes it one more.
+pub const SCHEMA: u32 = 1;
+
+/// One line: a cell as one boot of one kernel measured it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What the kernel calls itself: `6.12.117-fastnet`.
+    pub release: String,
+    /// How much of the series it has.
+    pub flavor: String,
+    /// Its configuration, as on the command line.
+    pub config: String,
+    /// The `key` of its manifest: equal keys are equal kernels. None if it was not built by this command.
+    pub build: Option<String>,
+    /// `icount`, `tcg` or `kvm`.
+    pub accel: String,
+    /// The CPU model that the guest saw.
+    pub cpu: String,
+    /// What QEMU calls itself.
+    pub qemu: String,
+    /// Which boot of this kernel it was, counted from 1.
+    pub boot: u32,
+    /// What was measured.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+impl Record {
+    /// Its figures, if there are any.
+    pub fn measured(&self) -> Option<&Measured> {
+        match &self.outcome {
+            Outcome::Measured(measured) => Some(measured),
+            Outcome::Skipped { .. } | Outcome::Failed { .. } => None,
+        }
+    }
+
+    /// Whether something was lost or wrong, or the guest died.
+    pub fn failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed { .. })
+    }
+}
+
+/// What came of a cell.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Outcome {
+    /// Figures, a datagram (or, of remembering, a message).
+    Measured(Measured),
+    /// It can't be measured there.
+    Skipped {
+        /// The reason.
+        why: String,
+    },
+    /// Something was lost or wrong, or the guest died.
+    Failed {
+        /// How it ended, in the words of `test-in-vm`.
+        verdict: String,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// Figures and what they are of.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Measured {
+    /// What was counted.
+    pub unit: Unit,
+    /// How often.
+    pub rounds: usize,
+    /// Per datagram.
+    #[serde(flatten)]
+    pub figure: Figure,
+    /// In each round.
+    pub datagrams: u64,
+    /// That brought them, in each round.
+    pub calls: u64,
+    /// Of remembering: the kernel memory that it was charged for.
+    pub bytes: Option<u64>,
+}
+
+/// What a figure counts.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Of the guest's CPU: they repeat, and say nothing of how long one takes.
+    Instructions,
+    /// Of the guest's monotonic clock.
+    Ns,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Instructions => "instructions",
+            Self::Ns => "ns",
+        })
+    }
+}
+
+/// Reads lines of JSON that [`Record`]s were written to.
+///
+/// Errors name the line, and what is wrong with it.
+pub fn read(text: &str) -> Result<Vec<Record>> {
+    /// Read first: all else may differ in another schema.
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
+    }
+    let line = |(number, line): (usize, &str)| {
+        let broken = || format!("line {number} is no result of `bench local`");
+        let Head { schema } = serde_json::from_str(line).with_context(broken)?;
+        ensure!(schema == SCHEMA, "line {number} is of schema {schema}, and this program knows {SCHEMA}");
+        serde_json::from_str(line).with_context(broken)
+    };
+    let records: Result<_> = (1..).zip(text.lines()).map(line).collect();
+    records.map_err(|error| exit::error(Exit::Usage, format!("{error:#}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::{Family, Mix, Receiver, Shape, Size};
+    use super::*;
+
+    fn record(outcome: Outcome) -> Record {
+        let text = |text: &str| text.to_owned();
+        let size = Size::Of(Mix::Mixed);
+        Record {
+            schema: SCHEMA,
+            release: text("6.12.117-fastnet"),
+            flavor: text("fastnet"),
+            config: text("vm"),
+            build: Some(text("0123")),
+            accel: text("icount"),
+            cpu: text("qemu64"),
+            qemu: text("QEMU emulator version 7.2.22"),
+            boot: 1,
+            cell: Cell {
+                receiver: Receiver::IoUringRecvmsg,
+                shape: Shape { family: Family::Ipv6, size, messages: 8, name: true },
+            },
+            outcome,
+        }
+    }
+
+    #[test]
+    fn lines_read_back() {
+        let figure = Figure { min: 100.0, median: 300.0, max: 500.5 };
+        let unit = Unit::Instructions;
+        let measured = Measured { unit, rounds: 5, figure, datagrams: 10, calls: 1, bytes: Some(4096) };
+        let records = [
+            record(Outcome::Measured(measured)),
+            record(Outcome::Skipped { why: "no room".into() }),
+            record(Outcome::Failed { verdict: "panic".into(), why: "Oops".into() }),
+        ];
+        let lines: Vec<_> = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
+        assert_eq!(read(&lines.join("\n")).unwrap(), records);
+        assert_eq!(read("").unwrap(), []);
+        // The names that docs/results.md promises.
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        let of = |name: &str| line[name].to_string();
+        assert_eq!(
+            [
+                "schema", "receiver", "family", "size", "messages", "name", "outcome", "unit", "median",
+                "bytes"
+            ]
+            .map(of),
+            [
+                "1",
+                r#""io_uring_recvmsg""#,
+                r#""ipv6""#,
+                r#""mixed""#,
+                "8",
+                "true",
+                r#""measured""#,
+                r#""instructions""#,
+                "300.0",
+                "4096"
+            ]
+        );
+    }
+
+    #[test]
+    fn another_schema_and_half_a_line_are_refused() {
+        let line = serde_json::to_string(&record(Outcome::Skipped { why: "no room".into() })).unwrap();
+        let complaint = |text: &str| format!("{:#}", read(text).unwrap_err());
+        let newer = line.replace(r#""schema":1"#, r#""schema":2,"new":0"#);
+        let said = complaint(&format!("{line}\n{newer}"));
+        assert_eq!(said, "line 2 is of schema 2, and this program knows 1");
+        for broken in [&line[..line.len() / 2], "", "{}", "# a title", &line.replace("skipped", "guessed")] {
+            let said = complaint(&format!("{line}\n{broken}\n{line}"));
+            assert!(said.starts_with("line 2 is no result of `bench local`"), "{said}");
+        }
+    }
+}

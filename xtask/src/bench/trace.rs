@@ -1,0 +1,192 @@
+//! What a guest's kernel executes, instruction by instruction: QEMU's log of it, read with the kernel's image beside.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+
+/// Where the kernel's half of the address space begins.
+const KERNEL: u64 = 0xffff_8000_0000_0000;
+
+/// A kernel's code and the names of its functions.
+pub struct Image {
+    sections: Vec<(u64, Vec<u8>)>,
+    functions: Vec<(u64, String)>,
+}
+
+impl Image {
+    /// Reads a vmlinux.
+    pub fn load(vmlinux: &Path) -> Result<Self> {
+        let context = || format!("reading {}", vmlinux.display());
+        let bytes = std::fs::read(vmlinux).with_context(context)?;
+        let file = object::File::parse(&*bytes).with_context(context)?;
+        let mut sections = Vec::new();
+        for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
+            sections.push((section.address(), section.data().with_context(context)?.to_vec()));
+        }
+        let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
+        let mut functions: Vec<_> = functions
+            .map(|symbol| Ok((symbol.address(), symbol.name()?.to_owned())))
+            .collect::<object::Result<_>>()
+            .with_context(context)?;
+        functions.sort();
+        Ok(Self { sections, functions })
+    }
+
+    /// The function that an address is in; none below the first.
+    pub fn function(&self, address: u64) -> Option<&str> {
+        let after = self.functions.partition_point(|(start, _)| *start <= address);
+        self.functions[..after].last().map(|(_, name)| name.as_str())
+    }
+
+    /// Where a function begins.
+    fn address(&self, function: &str) -> Option<u64> {
+        self.functions.iter().find(|(_, name)| name == function).map(|(address, _)| *address)
+    }
+
+    /// The code from an address on.
+    fn code(&self, address: u64) -> &[u8] {
+        let in_section =
+            |(start, bytes): &&(u64, Vec<u8>)| *start <= address && address - *start < bytes.len() as u64;
+        self.sections.iter().find(in_section).map_or(&[], |(start, bytes)| {
+            usize::try_from(address - start).map_or(&[], |offset| &bytes[offset..])
+        })
+    }
+
+    /// The length of the conditional jump at an address, if one is there.
+    ///
+    /// What a running kernel patches - static branches, alternatives - are jumps without a condition, or none.
+    fn conditional(&self, address: u64) -> Option<u64> {
+        match self.code(address) {
+            [0x70..=0x7f | 0xe3, ..] => Some(2),
+            [0x0f, 0x80..=0x8f, ..] => Some(6),
+            _ => None,
+        }
+    }
+}
+
+/// The addresses of the instructions that QEMU's log of `exec` tells of, where each is a block of its own.
+pub fn read(log: impl BufRead) -> Result<Vec<u64>> {
+    let mut addresses = Vec::new();
+    for line in log.split(b'\n') {
+        let line = String::from_utf8_lossy(&line.context("reading QEMU's log")?).into_owned();
+        if line.starts_with("Trace ") {
+            // Trace 0: 0x7f22c0000100 [00000000/ffffffff81000000/00000000/ff000000] name
+            let address = line.split('/').nth(1).with_context(|| format!("`{line}` has no address"))?;
+            addresses.push(u64::from_str_radix(address, 16).with_context(|| format!("`{line}`"))?);
+        } else if line.starts_with("Stopped execution of TB chain before ") {
+            // It was told of before something came in between, and will be again.
+            addresses.pop();
+        }
+    }
+    Ok(addresses)
+}
+
+/// The stretches from an entry into the kernel to its return in which `function` is entered, without those that an
+/// interrupt came into.
+pub fn calls<'a>(trace: &'a [u64], image: &Image, function: &str) -> Result<Vec<&'a [u64]>> {
+    let entry = image.address(function).with_context(|| format!("the kernel has no {function}"))?;
+    let interrupts = ["asm_sysvec_", "asm_common_interrupt", "irq_entries_start", "asm_exc_nmi"];
+    let is_interrupt = |address: &u64| {
+        image.function(*address).is_some_and(|name| interrupts.iter().any(|start| name.starts_with(start)))
+    };
+    let stretches = trace.split(|address| *address < KERNEL);
+    let calls = stretches.filter(|stretch| stretch.contains(&entry));
+    Ok(calls.filter(|stretch| !stretch.iter().any(is_interrupt)).collect())
+}
+
+/// What was executed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// All instructions.
+    pub instructions: u64,
+    /// Of them, conditional jumps.
+    pub branches: u64,
+    /// Of those, the ones that did not fall through.
+    pub taken: u64,
+    /// The instructions by function.
+    pub functions: BTreeMap<String, u64>,
+}
+
+impl Work {
+    /// Adds a stretch of the kernel's.
+    pub fn add(&mut self, image: &Image, stretch: &[u64]) {
+        self.instructions += stretch.len() as u64;
+        for pair in stretch.windows(2) {
+            if let Some(length) = image.conditional(pair[0]) {
+                self.branches += 1;
+                self.taken += u64::from(pair[1] != pair[0] + length);
+            }
+        }
+        for function in stretch.chunk_by(|one, next| image.function(*one) == image.function(*next)) {
+            let name = image.function(function[0]).unwrap_or("?").to_owned();
+            *self.functions.entry(name).or_default() += function.len() as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: u64 = 0xffff_ffff_8100_0000;
+
+    /// je +1; nop; jmp +0; jne +0 (long); ret
+    const CODE: [u8; 12] = [0x74, 0x01, 0x90, 0xeb, 0x00, 0x0f, 0x85, 0, 0, 0, 0, 0xc3];
+
+    fn image() -> Image {
+        let functions = [(TEXT, "receive"), (TEXT + 11, "asm_sysvec_timer")];
+        Image {
+            sections: vec![(TEXT, CODE.to_vec())],
+            functions: functions.map(|(address, name)| (address, name.to_owned())).to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_log_is_read_and_what_did_not_run_is_taken_back() {
+        let log = "\
+Trace 0: 0x7f1 [00000000/ffffffff81000000/00000000/ff000000] receive
+Trace 0: 0x7f2 [00000000/ffffffff81000003/00000000/ff000000] receive
+Stopped execution of TB chain before 0x7f2 [ffffffff81000003] receive
+Trace 0: 0x7f2 [0000000000000000/ffffffff81000003/00000000/ff000000] receive
+cpu_io_recompile: rewound execution of TB to ffffffff81000003
+";
+        assert_eq!(read(log.as_bytes()).unwrap(), [TEXT, TEXT + 3]);
+        assert!(read(&b"Trace 0: 0x7f1 [\n"[..]).is_err());
+    }
+
+    #[test]
+    fn only_conditional_jumps_are_branches() {
+        let counted = |offsets: &[u64]| {
+            let mut work = Work::default();
+            work.add(&image(), &offsets.iter().map(|offset| TEXT + offset).collect::<Vec<_>>());
+            (work.instructions, work.branches, work.taken)
+        };
+        assert_eq!(counted(&[0, 2, 3, 5, 11]), (5, 2, 0));
+        assert_eq!(counted(&[0, 3, 5, 11]), (4, 2, 1));
+    }
+
+    #[test]
+    fn calls_are_told_from_other_entries_and_from_interrupted_ones() {
+        let user = 0x40_0000;
+        let trace = [user, TEXT + 2, user, TEXT, TEXT + 3, user, TEXT, TEXT + 11, TEXT + 3, user];
+        assert_eq!(calls(&trace, &image(), "receive").unwrap(), [&[TEXT, TEXT + 3][..]]);
+        assert!(calls(&trace, &image(), "send").is_err());
+    }
+
+    #[test]
+    fn instructions_are_their_functions() {
+        let mut work = Work::default();
+        work.add(&image(), &[TEXT, TEXT + 11, TEXT + 2, TEXT + 3]);
+        let expected = [("asm_sysvec_timer", 1), ("receive", 3)];
+        assert_eq!(work.functions, expected.map(|(name, count)| (name.to_owned(), count)).into());
+    }
+
+    #[test]
+    fn an_address_has_a_function() {
+        assert_eq!(image().function(TEXT + 5), Some("receive"));
+        assert_eq!(image().function(TEXT - 1), None);
+    }
+}
