@@ -17,7 +17,7 @@ pub fn maybe(twins: &Twins, kind: Kind, random: &mut Random) {
     match (event, &twins.sender) {
         (0..4, _) => options::set_one(kind, twins.pair(), random),
         (4, _) if kind != Kind::Tcp => receive_plainly(twins, random),
-        (5..8, Sender::Udp([sender, _])) => provoke_an_error(twins, kind, sender),
+        (5..8, Sender::Udp([sender, _])) => provoke_an_error(twins, kind, sender, random),
         (8, Sender::Udp([sender, _])) => {
             let peer = kind.sees(sender.from.local_addr().unwrap());
             twins.both(|socket| calls::connect(socket, peer));
@@ -46,7 +46,11 @@ fn receive_plainly(twins: &Twins, random: &mut Random) {
 }
 
 /// Sends where nobody listens: the answer is an error of the socket's, and one for its queue if it wants them.
-fn provoke_an_error(twins: &Twins, kind: Kind, sender: &UdpSender) {
+fn provoke_an_error(twins: &Twins, kind: Kind, sender: &UdpSender, random: &mut Random) {
+    // Else only who has a peer hears of it.
+    if random.coin() {
+        options::hear_of_errors(twins.pair());
+    }
     let nobody = kind.sees((sender.to.ip(), DEAD_PORT).into());
     twins.both(|socket| calls::send_to(socket, b"anybody?", nobody, libc::MSG_DONTWAIT));
 }

@@ -26,10 +26,10 @@ use std::sync::LazyLock;
 use std::thread;
 
 use rust_tests::sys::abi::Abi;
-use rust_tests::sys::calls::last_stamp;
 use rust_tests::sys::cgroup::Cgroup;
-use rust_tests::sys::net::udp4;
-use rust_tests::sys::process::{stay_on_one_cpu, wait_until};
+use rust_tests::sys::net::set_option;
+use rust_tests::sys::process::stay_on_one_cpu;
+use rust_tests::sys::stamps::stamp_all;
 use rust_tests::sys::{errno, slowness};
 use rust_tests::{needs_remember, skip};
 
@@ -51,13 +51,25 @@ fn drive(kind: Kind, abi: Abi) {
     rounds(kind, abi, first..first + number("ROUNDS", ROUNDS / u64::from(slowness())));
 }
 
+/// Sockets for whose sake the kernel stays as it is, however many others ask it to stamp what comes or to look for
+/// trains: it would patch its code with each first and each last, which an emulator's CPUs may see half-done.
+fn switch_on() -> [UdpSocket; 3] {
+    let trains = ["127.0.0.1:0", "[::1]:0"].map(|address| {
+        let socket = UdpSocket::bind(address).unwrap();
+        set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1).unwrap();
+        socket
+    });
+    let [ipv4, ipv6] = trains;
+    [stamp_all(), ipv4, ipv6]
+}
+
 /// A number of the environment's.
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 fn rounds(kind: Kind, abi: Abi, seeds: impl Iterator<Item = u64>) {
-    let _clock = stamp_all();
+    let _switches = switch_on();
     let mut twins = Twins::new(kind);
     for seed in seeds {
         let _named = Named::new(kind, seed);
@@ -65,20 +77,6 @@ fn rounds(kind: Kind, abi: Abi, seeds: impl Iterator<Item = u64>) {
         twins.renew(kind, seed);
         Round::new(kind, abi, &twins, &mut random).run(&mut random);
     }
-}
-
-/// Makes the kernel stamp whatever comes as long as the returned socket lives: else it would begin to at some moment
-/// after the first socket has asked for it.
-fn stamp_all() -> UdpSocket {
-    let (receiver, sender) = udp4();
-    wait_until(|| {
-        sender.send(b"?").unwrap();
-        let sent = stamps::now();
-        receiver.recv(&mut [0]).unwrap();
-        // The first question makes the kernel stamp; a message without a stamp is said to have come now.
-        last_stamp(&receiver).is_ok_and(|[s, ns]| i128::from(s) * 1_000_000_000 + i128::from(ns) < sent)
-    });
-    receiver
 }
 
 /// Says what happens, to whoever asked for it.

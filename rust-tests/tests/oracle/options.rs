@@ -104,9 +104,9 @@ pub fn set_some(kind: Kind, sockets: [&impl AsRawFd; 2], random: &mut Random) {
         set(sockets, room, random);
     }
     let all = of(kind);
-    match random.below(3) {
-        0 => (),
-        1 => set_one(kind, sockets, random),
+    match random.below(5) {
+        0 | 1 => (),
+        2 => set_one(kind, sockets, random),
         _ => {
             for option in all {
                 if random.once_in(4) {
@@ -124,6 +124,12 @@ pub fn set_one(kind: Kind, sockets: [&impl AsRawFd; 2], random: &mut Random) {
         let option = random.pick(&all);
         set(sockets, option, random);
     }
+}
+
+/// Makes errors known at once, and keeps them in the error queue.
+pub fn hear_of_errors(sockets: [&impl AsRawFd; 2]) {
+    on(sockets, libc::IPPROTO_IP, libc::IP_RECVERR, 1);
+    on(sockets, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1);
 }
 
 /// Changes the headers that senders send from now on.

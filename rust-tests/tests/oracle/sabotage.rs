@@ -38,6 +38,8 @@ impl Sabotage {
         let segment = random.below(messages.segments(i).len().max(1));
         let what = random.pick(&[
             What::Payload(segment, place),
+            What::Payload(segment, Place::Hole),
+            What::Payload(segment, Place::Hole),
             What::Shared,
             What::Iov(place),
             What::Name(Place::Header(i)),
@@ -54,7 +56,7 @@ impl Sabotage {
             What::Shared => [0, i].iter().all(|&i| !messages.segments(i).is_empty()),
             What::Name(_) | What::Control(_) => true,
         };
-        (useful && random.once_in(3)).then_some(Self { i, what })
+        (useful && random.once_in(2)).then_some(Self { i, what })
     }
 
     /// Whether `remember_mmsghdr()` sees it among `some`: what no call could ever use it refuses.

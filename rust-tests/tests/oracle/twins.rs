@@ -75,7 +75,7 @@ pub struct Twins {
 impl Twins {
     pub fn new(kind: Kind) -> Self {
         let homes = [(); 2].map(|()| Home::new());
-        let ([plain, remembered], sender) = sockets(kind, &homes, 0);
+        let ([plain, remembered], sender) = sockets(kind, &homes, FIRST_PORT);
         Self { plain, remembered, sender, homes, rest: Messages::new(130, &Shape::payload(400)) }
     }
 
@@ -83,7 +83,9 @@ impl Twins {
     pub fn renew(&mut self, kind: Kind, seed: u64) {
         // Each connection leaves a port behind that is not free for a minute: there would soon be none left.
         if kind != Kind::Tcp {
-            ([self.plain, self.remembered], self.sender) = sockets(kind, &self.homes, seed);
+            // The sockets of the round before still live.
+            let port = FIRST_PORT + 2 + u16::try_from(seed % 20_000 * 2).unwrap();
+            ([self.plain, self.remembered], self.sender) = sockets(kind, &self.homes, port);
         }
     }
 
@@ -161,6 +163,9 @@ impl Twins {
     }
 }
 
+/// The receivers'; senders have the next.
+const FIRST_PORT: u16 = 2000;
+
 /// More than fit any receive buffer, 130 at a time.
 const RESTS: usize = 10;
 
@@ -174,11 +179,11 @@ fn memory(socket: &OwnedFd, what: c_int) -> c_int {
     info[usize::try_from(what).unwrap()]
 }
 
-fn sockets(kind: Kind, homes: &[Home; 2], seed: u64) -> ([OwnedFd; 2], Sender) {
+fn sockets(kind: Kind, homes: &[Home; 2], port: u16) -> ([OwnedFd; 2], Sender) {
     let (sockets, sender) = match kind {
         Kind::Unix => unix(),
         Kind::Tcp => tcp(),
-        _ => udp(kind, homes, seed),
+        _ => udp(kind, homes, port),
     };
     // Now and then a round waits, and then not for long.
     let moment = libc::timeval { tv_sec: 0, tv_usec: 1000 };
@@ -188,9 +193,7 @@ fn sockets(kind: Kind, homes: &[Home; 2], seed: u64) -> ([OwnedFd; 2], Sender) {
     (sockets, sender)
 }
 
-fn udp(kind: Kind, homes: &[Home; 2], seed: u64) -> ([OwnedFd; 2], Sender) {
-    // The sockets of the round before may live still.
-    let port = u16::try_from(2000 + seed % 20_000 * 2).unwrap();
+fn udp(kind: Kind, homes: &[Home; 2], port: u16) -> ([OwnedFd; 2], Sender) {
     let (at, ip): (IpAddr, IpAddr) = match kind {
         Kind::Udp6 => (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()),
         Kind::Mapped => (Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::LOCALHOST.into()),

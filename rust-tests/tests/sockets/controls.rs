@@ -1,12 +1,12 @@
 //! Control messages.
 
-use std::time::SystemTime;
-
 use rust_tests::skip;
 use rust_tests::sys::calls::last_stamp;
 use rust_tests::sys::errno;
 use rust_tests::sys::messages::{Field, Shape};
 use rust_tests::sys::net::{Control, controls, set_option, udp4, udp6};
+use rust_tests::sys::raw::{Checksum, RawUdp};
+use rust_tests::sys::stamps::{now, stamp_all};
 
 use crate::batch::{Batch, NOW, both_ways};
 
@@ -17,6 +17,7 @@ fn of(batch: &Batch, i: usize) -> Vec<Control> {
 
 #[test]
 fn timestamps() {
+    let _stamped = stamp_all();
     let (receiver, sender) = udp4();
     set_option(&receiver, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1).unwrap();
     both_ways(|way| {
@@ -58,8 +59,12 @@ fn what_came_before_stamps_were_wanted_has_one() {
 fn the_time_of_the_last_message_is_told() {
     both_ways(|way| {
         let (receiver, sender) = udp4();
+        let raw = RawUdp::new(sender.local_addr().unwrap()).unwrap();
         let batch = way.batch(&receiver, 3, &Shape::payload(8));
-        assert_eq!(errno(batch.recv(NOW)), libc::EAGAIN);
+        // Long enough for its checksum to be left to the receiver.
+        raw.send(&[0; 100], receiver.local_addr().unwrap(), Checksum::Wrong).unwrap();
+        batch.prepare();
+        assert_eq!(errno(batch.messages.recv_unchecked(&(0..3), None, &receiver, NOW)), libc::EAGAIN);
         assert_eq!(errno(last_stamp(&receiver)), libc::ENOENT, "there was none");
         let sent = now();
         sender.send(b"one").unwrap();
@@ -67,12 +72,6 @@ fn the_time_of_the_last_message_is_told() {
         let stamp = last_stamp(&receiver).unwrap();
         assert!((sent..=now()).contains(&stamp), "{stamp:?}, sent {sent:?}");
     });
-}
-
-/// Seconds and nanoseconds.
-fn now() -> [i64; 2] {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    [now.as_secs().cast_signed(), now.subsec_nanos().into()]
 }
 
 #[test]
