@@ -70,8 +70,13 @@ fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -
         fs::remove_file(leftover)?;
     }
 
-    // The revision at its end becomes KBUILD_BUILD_VERSION: another than the build's would link it anew.
+    // KBUILD_BUILD_VERSION is 1, and another would link the kernel anew. For a .deb it is the revision at the end of
+    // its version, for an .rpm one more than what .version counted.
     let version = format!("{release}-1");
+    let counted = make.objtree.join(".version");
+    if counted.exists() {
+        fs::remove_file(&counted).with_context(|| format!("removing {}", counted.display()))?;
+    }
     make.run(
         &format!("packaging {}", cli::name(&format)),
         None,

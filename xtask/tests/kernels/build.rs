@@ -141,3 +141,16 @@ fn a_make_that_outlives_us_keeps_the_tree_locked() {
     gate.write_all(b"\n").unwrap();
     within_a_minute(move || lock.lock().unwrap());
 }
+
+/// scripts/build-version counts the packagings of an objtree in .version, and what it says is linked into the kernel.
+#[test]
+fn an_rpm_after_another_has_the_same_kernel() {
+    let world = World::new();
+    world.tool("packager", "echo /usr/include/linux/socket.h\necho /usr/include/asm/unistd_64.h");
+    world.tool("rpm", "cat \"$2\"");
+    world.run("build-kernel --package rpm").passed();
+
+    world.series("# flavor: fastnet\n1.patch\n");
+    world.returning("1.patch", "1", "2");
+    world.run("build-kernel --package rpm").passed();
+}

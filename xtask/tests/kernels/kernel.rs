@@ -44,6 +44,10 @@ net/%.o: net/%.c
 	@$(if $(C),sparse $<)
 bindeb-pkg:
 	@packager > linux-libc-dev_1.deb
+binrpm-pkg:
+	@revision=$$(expr $$(cat $(O)/.version 2>/dev/null || echo 0) + 1); echo $$revision > $(O)/.version; \
+		test $$revision = 1 || echo $$revision >> $(O)/arch/x86/boot/bzImage
+	@mkdir -p $(O)/rpmbuild/RPMS/x86_64 && packager > $(O)/rpmbuild/RPMS/x86_64/kernel-headers-1.rpm
 headers:
 	@mkdir -p $(O)/usr/include
 "#;
