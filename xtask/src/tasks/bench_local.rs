@@ -1,17 +1,16 @@
 //! `cargo xtask bench local`: what receiving costs over a guest's loopback.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 
 use super::test_in_vm::explain;
+use crate::bench::ledger::Ledger;
 use crate::bench::plan::{self, Cell};
 use crate::bench::report;
-use crate::bench::result::{self, Line, Record};
-use crate::bench::run::{Bench, Subject};
+use crate::bench::result::Record;
+use crate::bench::run::{Bench, Ran, Subject};
 use crate::cli::{self, BenchArgs, Flavor, KernelArgs};
 use crate::digest;
 use crate::exit::{self, Classify, Exit};
@@ -23,26 +22,39 @@ use crate::workspace::Workspace;
 
 /// Runs the command.
 pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
-    let sheet = Sheet::open(arguments.json.as_deref())?;
+    let json = arguments.json.as_deref();
+    let mut ledger = Ledger::open(json)?;
     let subjects = subjects(workspace, arguments)?;
     let cells: usize = subjects.iter().map(|subject| subject.cells.len()).sum();
     let bench = Bench::prepare(workspace, subjects, arguments.accel)?;
     if let Some(notice) = &bench.notice {
         println!("{notice}");
     }
-    println!("logs in {}", bench.folder.display());
-    sheet.start(cells as u64 * u64::from(arguments.repeat))?;
-    let (cases, not_run) = bench.run(arguments.repeat, &|record| sheet.add(record))?;
-    let records = sheet.finish()?;
-    for case in cases.iter().filter(|case| case.verdict.exit().is_some()) {
+    bench
+        .fits(ledger.records())
+        .exit(Exit::Usage, || format!("--json {}", json.unwrap_or(Path::new("")).display()))?;
+    let done: Vec<_> = ledger.records().cloned().collect();
+    let all = cells * arguments.repeat as usize;
+    let missing = bench.missing(arguments.repeat, &done);
+    if missing < all {
+        println!("{} of {all} cells are measured already", all - missing);
+    }
+    let ran = measure(&bench, &mut ledger, arguments.repeat, &done, missing)?;
+    ledger.finish(|record| bench.place(record).map_or((1, None), |place| (0, Some(place))))?;
+    for case in ran.cases.iter().filter(|case| case.verdict.exit().is_some()) {
         explain(case);
     }
+    let records: Vec<_> = ledger.records().filter(|record| bench.place(record).is_some()).cloned().collect();
     // What a guest said that passed and still makes no sense is an end like a guest's own.
     let senseless = records.iter().any(Record::failed).then_some(Exit::Guest);
-    let end = verdict::exit(&cases).or(senseless);
+    let end = if missing == 0 { senseless } else { verdict::exit(&ran.cases).or(senseless) };
     if matches!(end, Some(Exit::Guest)) {
         let consoles = bench.folder.join("*/console.log");
-        println!("\na guest died, {not_run} cells were never reached; consoles: {}", consoles.display());
+        println!(
+            "\na guest died, {} cells were never reached; consoles: {}",
+            ran.not_run,
+            consoles.display()
+        );
     }
     println!("{}", report::tables(&records));
     let (differ, repeated) = report::disagreements(&records);
@@ -53,6 +65,28 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         println!("{line}");
     }
     end.map_or(Ok(()), |exit| Err(exit::said(exit)))
+}
+
+/// Boots what there is to boot; each record is shown and written down as it comes.
+fn measure(bench: &Bench, ledger: &mut Ledger, times: u32, done: &[Record], missing: usize) -> Result<Ran> {
+    if missing == 0 {
+        return Ok(Ran::default());
+    }
+    println!("logs in {}", bench.folder.display());
+    let progress = Progress::start("measuring", Unit::Steps, Some(missing as u64));
+    // What went wrong first, and all that waits for a turn.
+    let sheet = Mutex::new((ledger, progress, Ok(())));
+    let ran = bench.run(times, done, &|record| {
+        let mut sheet = sheet.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ledger, progress, written) = &mut *sheet;
+        progress.above(|| println!("{}", report::line(&record)));
+        progress.set(progress.position() + 1);
+        if written.is_ok() {
+            *written = ledger.add(record);
+        }
+    })?;
+    let (_, _, written) = sheet.into_inner().unwrap_or_else(PoisonError::into_inner);
+    written.map(|()| ran)
 }
 
 /// The kernels to boot, built first unless they were given, and what each is measured in.
@@ -96,77 +130,11 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
             flavor: manifest.flavor,
             config: manifest.config,
             release: Some(manifest.release),
-            build: manifest.key,
+            build: manifest.bzimage.sha256,
             bzimage: manifest.bzimage.path,
             cells: cells(*flavor),
         })
     });
     let subjects: Result<Vec<_>> = given.chain(built).collect();
     Ok(subjects?.into_iter().filter(|subject| !subject.cells.is_empty()).collect())
-}
-
-/// Where results are shown and written as they come.
-struct Sheet(Mutex<Open>);
-
-struct Open {
-    progress: Progress,
-    file: Option<File>,
-    records: Vec<Record>,
-    /// What went wrong first.
-    error: Option<anyhow::Error>,
-}
-
-impl Sheet {
-    /// Finds out, before hours go by, whether results can be written; a file that holds anything else is left alone.
-    fn open(path: Option<&Path>) -> Result<Self> {
-        let open = |path: &Path| {
-            let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-            let mut old = String::new();
-            file.read_to_string(&mut old)?;
-            result::read(&old).map(|_| file)
-        };
-        let file = path.map(|path| {
-            open(path).exit(Exit::Usage, || format!("--json {}: it would be overwritten", path.display()))
-        });
-        let progress = Progress::start("measuring", Unit::Steps, None);
-        let file = file.transpose()?;
-        Ok(Self(Mutex::new(Open { progress, file, records: Vec::new(), error: None })))
-    }
-
-    /// Old results go when new ones are about to come.
-    fn start(&self, cells: u64) -> Result<()> {
-        let mut open = self.lock();
-        open.progress.expect(cells);
-        let Some(file) = &mut open.file else { return Ok(()) };
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .exit(Exit::Host, || "emptying the results' file".to_owned())
-    }
-
-    fn add(&self, record: Record) {
-        let mut open = self.lock();
-        open.progress.above(|| println!("{}", report::line(&record)));
-        if let Err(error) = open.write(record.clone()) {
-            open.error.get_or_insert(error);
-        }
-        open.records.push(record);
-        open.progress.set(open.records.len() as u64);
-    }
-
-    fn finish(self) -> Result<Vec<Record>> {
-        let open = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        open.error.map_or(Ok(open.records), Err)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Open {
-    fn write(&mut self, record: Record) -> Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        let line = Line::Local(record).to_json()? + "\n";
-        file.write_all(line.as_bytes()).exit(Exit::Host, || "writing the results".to_owned())
-    }
 }
