@@ -91,7 +91,7 @@ fn measure(bench: &Bench, ledger: &mut Ledger, times: u32, done: &[Record], miss
 
 /// The kernels to boot, built first unless they were given, and what each is measured in.
 fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>> {
-    let BenchArgs { kernel, bzimage, quick, filter, .. } = arguments;
+    let BenchArgs { kernel, bzimage, quick, filter, shard, .. } = arguments;
     let flavors: Vec<_> = match kernel.flavor {
         _ if !bzimage.is_empty() => bzimage.iter().map(|(flavor, _)| *flavor).collect(),
         Some(flavor) => vec![flavor],
@@ -99,14 +99,17 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
     };
     let cells = |flavor: Flavor| -> Vec<Cell> {
         let wanted = |cell: &Cell| filter.as_ref().is_none_or(|filter| cell.to_string().contains(filter));
-        plan::cells(*quick, flavor).into_iter().filter(wanted).collect()
+        let all = plan::cells(*quick, flavor);
+        let ours = match shard {
+            Some(shard) => shard.of(all),
+            None => all,
+        };
+        ours.into_iter().filter(wanted).collect()
     };
     if flavors.iter().all(|flavor| cells(*flavor).is_empty()) {
         let filter = filter.as_deref().unwrap_or_default();
-        return Err(exit::error(
-            Exit::Usage,
-            format!("no cell of the plan has a name with {filter:?} in it"),
-        ));
+        let part = if shard.is_some() { "this part of the plan" } else { "the plan" };
+        return Err(exit::error(Exit::Usage, format!("no cell of {part} has a name with {filter:?} in it")));
     }
     let mut needed = vec![Purpose::Guest];
     if bzimage.is_empty() {
