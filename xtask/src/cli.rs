@@ -179,9 +179,13 @@ pub struct BenchArgs {
     #[arg(long)]
     pub quick: bool,
 
-    /// Boot each kernel so often, in turn, and say which cells differ by more than 0.5 % from boot to boot.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
-    pub repeat: u32,
+    /// Boot each kernel so often, in turn: twice if instructions are counted, three times under a clock.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub repeat: Option<u32>,
+
+    /// Under a clock: send so many datagrams in each cell; 100 million under KVM, fewer under TCG and with --quick.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub datagrams: Option<u64>,
 
     /// Measure this part of the plan alone, as in 2/8: for a machine of several. All kernels are in every part.
     #[arg(long, value_name = "I/N")]
@@ -208,7 +212,7 @@ fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
 pub enum BenchAccel {
     /// QEMU's translator with a clock that ticks once an instruction: figures are instructions, the same anywhere.
     Icount,
-    /// KVM if it proves to work, else TCG; figures are nanoseconds.
+    /// KVM if it proves to work, else TCG; figures are nanoseconds, of the paper's experiment.
     Auto,
     /// The host's CPU; figures are nanoseconds.
     Kvm,
@@ -240,16 +244,21 @@ Examples:
 
 const BENCH_LOCAL: &str = "\
 A cell is a receiver, IPv4 or IPv6, a datagram's size, messages a call, and whether each message has room for the
-sender's name: `recvmmsg/ipv4/64/1000/name`. One guest with one CPU a kernel; a queue is filled, then emptied by the
-receiver, of which only the calls that receive are timed; every datagram is checked byte by byte. After two rounds
-to warm up five are counted: median, least and most. The table at the end is Markdown.
+sender's name: `recvmmsg/ipv4/64/1000/name`. Every datagram is checked byte by byte. The table at the end is Markdown.
+
+Counting instructions: one guest with one CPU a kernel; a queue is filled, then emptied by the receiver, of which only
+the calls that receive are counted. After a warm-up some rounds are: median, least and most.
+Under a clock, the paper's experiment: two CPUs, on which one program sends and another receives and checks. All of it
+is timed, and what is lost is counted. Kernels are booted in turn, A B A B.
 
 Without --flavor stock and fastnet are measured; hints, too, unless --quick is given.
 
 Examples:
   cargo xtask bench local --quick --json quick.jsonl          the README's table
   cargo xtask bench local remembered/ipv4/64 --repeat 1       a few cells, quickly
-  cargo xtask bench local --quick --accel kvm                 the same in nanoseconds, where there is KVM";
+  cargo xtask bench local --accel auto --quick                two programs, in nanoseconds
+  cargo xtask bench local --json all.jsonl                    all of it; stopped and started again, it goes on
+  cargo xtask bench local --shard 2/8 --json 2.jsonl          one eighth, on one machine of eight";
 
 const PATCH: &str = "\
 A kernel's patches are mails in linux-patches/<kernel>/, listed in the file `series` there, one a line. The line

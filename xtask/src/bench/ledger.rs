@@ -103,7 +103,7 @@ mod tests {
             "died" => Outcome::Failed { verdict: "panic".into(), why: why.into() },
             why => Outcome::Skipped { why: why.into() },
         };
-        Record { origin: Origin::sample("stock", boot), cell, outcome }
+        Record { origin: Origin::sample("stock", boot), cell, stream: None, outcome }
     }
 
     fn place(record: &Record) -> (u32, u32) {

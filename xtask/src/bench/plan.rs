@@ -27,6 +27,8 @@ pub enum Receiver {
     IoUringRecv,
     /// `recvmmsg()` on a socket with `UDP_GRO`.
     UdpGro,
+    /// `recvmmsg()` on a socket with `SO_BUSY_POLL`.
+    BusyPoll,
     /// `remember_mmsghdr()` of an array whose buffers lie side by side.
     RememberUniform,
     /// `remember_mmsghdr()` of an array whose buffers lie in no order.
@@ -153,6 +155,39 @@ pub fn cells(quick: bool, flavor: Flavor) -> Vec<Cell> {
         .collect()
 }
 
+/// The cells of the paper's experiment: what one program receives that another sends.
+pub fn streams(quick: bool, flavor: Flavor) -> Vec<Cell> {
+    let shape =
+        |bytes, messages| Shape { family: Family::Ipv4, size: Size::Bytes(bytes), messages, name: false };
+    let all = |shape: Shape| receivers(shape).map(move |receiver| Cell { receiver, shape });
+    let peers = |shape: Shape| (shape.messages > 1).then_some(Cell { receiver: Receiver::BusyPoll, shape });
+    let pair =
+        |shape: Shape| [Receiver::Recvmmsg, Receiver::Remembered].map(|receiver| Cell { receiver, shape });
+    let cells: Vec<_> = if quick {
+        let few = [(64, 10_000), (256, 1000), (1024, 1000), (8192, 1000)];
+        let all = all(shape(64, 1000)).chain(peers(shape(64, 1000)));
+        all.chain(few.into_iter().flat_map(|(bytes, messages)| pair(shape(bytes, messages)))).collect()
+    } else {
+        let sizes = [64, 256, 1024, 8192];
+        let batches = [1, 1000, 10_000, 100_000, 1_000_000];
+        sizes
+            .into_iter()
+            .flat_map(|bytes| batches.map(|messages| shape(bytes, messages)))
+            .flat_map(|shape| all(shape).chain(peers(shape)))
+            .collect()
+    };
+    cells.into_iter().filter(|cell| flavor == Flavor::Fastnet || !cell.receiver.needs_remember()).collect()
+}
+
+/// How many datagrams the paper's experiment sends: where a host's own CPU runs the guest, as many as the paper's did.
+pub fn datagrams(quick: bool, emulated: bool) -> u64 {
+    match (quick, emulated) {
+        (false, false) => 100_000_000,
+        (false, true) | (true, false) => 1_000_000,
+        (true, true) => 100_000,
+    }
+}
+
 /// A part of a plan, for one machine of several. All that is compared with each other is in one part: whoever receives
 /// a shape, on whichever kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +308,24 @@ mod tests {
         for cell in ["recv/ipv4/64/8", "recvmsg/ipv4/64/8", "recv/ipv4/64/1/name"] {
             assert!(!whole.contains(&cell.to_owned()), "{cell}");
         }
+    }
+
+    #[test]
+    fn the_papers_experiment_is_whole() {
+        let whole: Vec<_> = streams(false, Flavor::Fastnet).iter().map(Cell::to_string).collect();
+        for receiver in
+            ["recvmmsg", "remembered", "io_uring_recvmsg", "io_uring_recv", "udp_gro", "busy_poll"]
+        {
+            for size in [64, 256, 1024, 8192] {
+                for messages in [1000, 10_000, 100_000, 1_000_000] {
+                    let cell = format!("{receiver}/ipv4/{size}/{messages}");
+                    assert_eq!(whole.iter().filter(|name| **name == cell).count(), 1, "{cell}");
+                }
+            }
+        }
+        let quick = streams(true, Flavor::Stock);
+        assert!(quick.iter().all(|cell| streams(false, Flavor::Stock).contains(cell)));
+        assert!(quick.iter().all(|cell| cell.receiver != Receiver::Remembered));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::origin::Origin;
 use super::plan::{Cell, Receiver, Shape};
-use super::result::{Outcome, Record};
+use super::result::{Measured, Outcome, Record};
 use super::statistics::{Figure, Interval, TOLERANCE, apart};
 use crate::cli;
 
@@ -17,7 +17,13 @@ pub fn line(record: &Record) -> String {
             let spread = 100.0 * measured.figure.spread();
             let bytes =
                 measured.bytes.map_or(String::new(), |bytes| format!(", {} KiB charged", bytes >> 10));
-            format!("{name} {median:9.1} {} ({min:.1}..{max:.1}, {spread:.2} %){bytes}", measured.unit)
+            let Measured { unit, datagrams, lost, .. } = measured;
+            if let Some(cpu) = measured.receiver_cpu {
+                let lost =
+                    if *lost > 0 { format!(", LOST {lost} of {}", datagrams + lost) } else { String::new() };
+                return format!("{name} {median:9.1} {unit}, {cpu:.1} of the receiver's CPU{lost}");
+            }
+            format!("{name} {median:9.1} {unit} ({min:.1}..{max:.1}, {spread:.2} %){bytes}")
         }
         Outcome::Skipped { why } => format!("{name} skipped: {why}"),
         Outcome::Failed { verdict, why } => format!("{name} {}: {why}", verdict.to_uppercase()),
@@ -124,6 +130,12 @@ pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
     (lines, repeated)
 }
 
+/// The runs in which datagrams were lost, a line each.
+pub fn losses(records: &[Record]) -> Vec<String> {
+    let lossy = |record: &&Record| record.measured().is_some_and(|measured| measured.lost > 0);
+    records.iter().filter(lossy).map(line).collect()
+}
+
 /// Of all boots.
 fn median(records: &[&Record], flavor: &str, cell: Cell) -> Option<f64> {
     Figure::of(&medians(records, flavor, cell)).map(|figure| figure.median)
@@ -149,7 +161,7 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::super::plan::{Family, Size};
-    use super::super::result::{Measured, Unit};
+    use super::super::result::Unit;
     use super::*;
 
     fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {
@@ -159,6 +171,7 @@ mod tests {
         Record {
             origin: Origin::sample(flavor, boot),
             cell: Cell { receiver, shape },
+            stream: None,
             outcome: Outcome::Measured(Measured {
                 unit: Unit::Instructions,
                 rounds: 5,
@@ -166,6 +179,8 @@ mod tests {
                 datagrams: 4096,
                 calls: 1,
                 bytes,
+                receiver_cpu: None,
+                lost: 0,
             }),
         }
     }
@@ -227,7 +242,17 @@ mod tests {
     fn a_line_tells_the_spread_or_the_reason() {
         let mut record = record("stock", Receiver::Recvmmsg, 1000, 1, 1600.0);
         assert!(line(&record).ends_with("1600.0 instructions (1599.0..1601.0, 0.13 %)"), "{}", line(&record));
+        if let Outcome::Measured(measured) = &mut record.outcome {
+            (measured.receiver_cpu, measured.lost) = (Some(900.0), 4);
+        }
+        assert!(
+            line(&record).ends_with("instructions, 900.0 of the receiver's CPU, LOST 4 of 4100"),
+            "{}",
+            line(&record)
+        );
+        assert_eq!(losses(&[record.clone()]), [line(&record)]);
         record.outcome = Outcome::Skipped { why: "no room".into() };
+        assert!(losses(&[record.clone()]).is_empty());
         assert!(line(&record).ends_with(" skipped: no room"));
         record.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
         assert!(line(&record).ends_with(" PANIC: Oops"));

@@ -43,6 +43,8 @@ pub struct Record {
     /// What was measured.
     #[serde(flatten)]
     pub cell: Cell,
+    /// Of a stream: as many datagrams were to be sent, or so many more as make whole calls.
+    pub stream: Option<u64>,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -105,6 +107,10 @@ pub struct Measured {
     pub calls: u64,
     /// Of remembering: the kernel memory that it was charged for.
     pub bytes: Option<u64>,
+    /// Of a stream: nanoseconds of a CPU that the receiver had, a datagram.
+    pub receiver_cpu: Option<f64>,
+    /// Of a stream: datagrams that were sent and did not come.
+    pub lost: u64,
 }
 
 /// What a figure counts.
@@ -154,14 +160,23 @@ mod tests {
         let size = Size::Of(Mix::Mixed);
         let shape = Shape { family: Family::Ipv6, size, messages: 8, name: true };
         let cell = Cell { receiver: Receiver::IoUringRecvmsg, shape };
-        Line::Local(Record { origin: Origin::sample("fastnet", 1), cell, outcome })
+        Line::Local(Record { origin: Origin::sample("fastnet", 1), cell, stream: None, outcome })
     }
 
     #[test]
     fn lines_read_back() {
         let figure = Figure { min: 100.0, median: 300.0, max: 500.5 };
         let unit = Unit::Instructions;
-        let measured = Measured { unit, rounds: 5, figure, datagrams: 10, calls: 1, bytes: Some(4096) };
+        let measured = Measured {
+            unit,
+            rounds: 5,
+            figure,
+            datagrams: 10,
+            calls: 1,
+            bytes: Some(4096),
+            receiver_cpu: None,
+            lost: 0,
+        };
         let written = [
             line(Outcome::Measured(measured)),
             line(Outcome::Skipped { why: "no room".into() }),

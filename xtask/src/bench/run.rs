@@ -55,7 +55,8 @@ pub struct Bench {
     pub accel: Accel,
     /// Why that is not what one would hope for.
     pub notice: Option<String>,
-    unit: Unit,
+    /// Under a wall clock: how many datagrams one program sends to another.
+    pub stream: Option<u64>,
     qemu: String,
     host: Host,
     built: Receivers,
@@ -80,8 +81,13 @@ pub struct Ran {
 }
 
 impl Bench {
-    /// Builds the receivers, and settles on the accelerator.
-    pub fn prepare(workspace: &Workspace, subjects: Vec<Subject>, choice: BenchAccel) -> Result<Self> {
+    /// Builds the receivers, and settles on the accelerator, which settles how many datagrams are sent under a wall clock.
+    pub fn prepare(
+        workspace: &Workspace,
+        subjects: Vec<Subject>,
+        choice: BenchAccel,
+        datagrams: impl FnOnce(Accel) -> u64,
+    ) -> Result<Self> {
         let built = executables::build_receivers(workspace)?;
         let folder = runs::new_folder(workspace)?;
         let first = subjects.first().context("no kernel to measure")?;
@@ -95,9 +101,9 @@ impl Bench {
             BenchAccel::Kvm => choose(AccelChoice::Kvm)?,
             BenchAccel::Tcg => choose(AccelChoice::Tcg)?,
         };
-        let unit = if accel == Accel::Icount { Unit::Instructions } else { Unit::Ns };
+        let stream = (accel != Accel::Icount).then(|| datagrams(accel));
         let (qemu, host) = (qemu::version(workspace)?, Host::here()?);
-        Ok(Self { folder, accel, notice, unit, qemu, host, built, subjects })
+        Ok(Self { folder, accel, notice, stream, qemu, host, built, subjects })
     }
 
     /// Where in the plan a record has its place: its boot, its kernel, its cell. None if it has none.
@@ -111,6 +117,14 @@ impl Bench {
     /// Makes sure that records come from what is measured now: others can't be compared with it, nor go into one file.
     pub fn fits<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Result<()> {
         for record in records {
+            if record.stream != self.stream {
+                let told =
+                    |stream: Option<u64>| stream.map_or("no".to_owned(), |datagrams| datagrams.to_string());
+                let (theirs, ours) = (told(record.stream), told(self.stream));
+                let message =
+                    format!("it has results of {theirs} datagrams sent, and this plan's are of {ours}");
+                return Err(exit::error(Exit::Usage, message + ": name another file"));
+            }
             for subject in &self.subjects {
                 let ours = self.origin(record.origin.boot, subject, record.origin.release.clone());
                 if let Some(differs) = ours.conflict(&record.origin) {
@@ -179,19 +193,22 @@ impl Bench {
         let again = if *attempt > 1 { format!(".{attempt}") } else { String::new() };
         let folder = self.folder.join(format!("{}-{boot}{again}", subject.flavor));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        let lines: Vec<_> = cells.iter().map(|cell| format!("{cell} {}\n", self.unit)).collect();
+        let drive = self.stream.map_or("instructions".to_owned(), |datagrams| format!("stream {datagrams}"));
+        let lines: Vec<_> = cells.iter().map(|cell| format!("{cell} {drive}\n")).collect();
         let initramfs = initramfs(&self.built, &folder.join("initramfs"), &lines.concat())?;
+        let limits = self.limits();
         let machine = Machine {
             kernel: &subject.bzimage,
             initramfs: &initramfs,
             accel: self.accel,
-            smp: 1,
+            // A CPU for each of two programs.
+            smp: if self.stream.is_some() { 2 } else { 1 },
             memory: MEMORY,
             gdb: false,
             gate: None,
-            init: format!("bench --deadline {}", LIMITS.test.as_secs()),
+            init: format!("bench --deadline {}", limits.test.as_secs()),
         };
-        session::run(&machine, LIMITS, &folder, events, &|case| {
+        session::run(&machine, limits, &folder, events, &|case| {
             if let Some(cell) = cells.iter().find(|cell| cell.to_string() == case.name) {
                 on_record(self.record(*boot, subject, *cell, case));
             }
@@ -201,7 +218,15 @@ impl Bench {
     fn record(&self, boot: u32, subject: &Subject, cell: Cell, case: &Case) -> Record {
         let release = said::release(case).or(subject.release.as_deref()).unwrap_or("unknown");
         let origin = self.origin(boot, subject, release.to_owned());
-        Record { origin, cell, outcome: said::outcome(case, self.unit) }
+        let unit = if self.stream.is_some() { Unit::Ns } else { Unit::Instructions };
+        Record { origin, cell, stream: self.stream, outcome: said::outcome(case, unit) }
+    }
+
+    /// A stream takes the time that its datagrams take, of which an emulator makes the most.
+    fn limits(&self) -> Limits {
+        const DATAGRAM: Duration = Duration::from_micros(100);
+        let sent = u32::try_from(self.stream.unwrap_or(0)).unwrap_or(u32::MAX);
+        Limits { test: LIMITS.test + DATAGRAM * sent, ..LIMITS }
     }
 
     fn origin(&self, boot: u32, subject: &Subject, release: String) -> Origin {

@@ -6,9 +6,6 @@ use super::result::{Measured, Outcome, Unit};
 use super::statistics::Figure;
 use crate::guest::verdict::{Case, Verdict};
 
-/// Rounds that the guest counts.
-const ROUNDS: usize = 5;
-
 /// What came of a cell.
 pub fn outcome(case: &Case, unit: Unit) -> Outcome {
     match case.verdict {
@@ -47,16 +44,25 @@ fn measured(output: &[String], unit: Unit) -> Result<Measured> {
         figures.push(ticks as f64 / datagrams as f64);
         sums.push((datagrams, calls));
     }
-    ensure!(figures.len() == ROUNDS, "{} rounds came of {ROUNDS}", figures.len());
-    let (datagrams, calls) = sums[ROUNDS - 1];
-    let bytes = lines("bytes").next().map(|bytes| bytes.parse()).transpose();
+    let number = |kind| {
+        let said = lines(kind).next().map(|number| number.parse::<u64>());
+        said.transpose().with_context(|| format!("the guest said odd {kind}"))
+    };
+    // Its last word, so that nothing is missing before it.
+    let rounds = number("rounds")?.context("the guest did not come to its end")?;
+    ensure!(figures.len() as u64 == rounds, "{} rounds came of {rounds}", figures.len());
+    let &(datagrams, calls) = sums.last().context("no rounds")?;
+    #[expect(clippy::cast_precision_loss, reason = "neither is near 2^52")]
+    let receiver_cpu = number("cpu")?.map(|cpu| cpu as f64 / datagrams as f64);
     Ok(Measured {
         unit,
-        rounds: ROUNDS,
+        rounds: figures.len(),
         figure: Figure::of(&figures).context("no rounds")?,
         datagrams,
         calls,
-        bytes: bytes.context("the guest said odd bytes")?,
+        bytes: number("bytes")?,
+        receiver_cpu,
+        lost: number("lost")?.unwrap_or(0),
     })
 }
 
@@ -77,7 +83,7 @@ mod tests {
         }
     }
 
-    const SAID: [&str; 7] = [
+    const SAID: [&str; 8] = [
         "release 6.12.117-fastnet",
         "round 4000 10 1",
         "round 1000 10 1",
@@ -85,6 +91,7 @@ mod tests {
         "round 2000 10 1",
         "round 5000 10 1",
         "bytes 4096",
+        "rounds 5",
     ];
 
     fn failed(output: &[&str]) -> String {
@@ -99,22 +106,42 @@ mod tests {
         let case = case(Verdict::Pass, "", &SAID);
         assert_eq!(release(&case), Some("6.12.117-fastnet"));
         let figure = Figure { min: 100.0, median: 300.0, max: 500.0 };
-        let expected =
-            Measured { unit: Unit::Ns, rounds: 5, figure, datagrams: 10, calls: 1, bytes: Some(4096) };
+        let expected = Measured {
+            unit: Unit::Ns,
+            rounds: 5,
+            figure,
+            datagrams: 10,
+            calls: 1,
+            bytes: Some(4096),
+            receiver_cpu: None,
+            lost: 0,
+        };
         assert_eq!(outcome(&case, Unit::Ns), Outcome::Measured(expected));
     }
 
     #[test]
+    fn a_stream_tells_of_the_cpu_and_of_what_was_lost() {
+        let said = ["release 6.12", "cpu 3200", "lost 2", "round 8000 8 4", "rounds 1"];
+        let Outcome::Measured(measured) = outcome(&case(Verdict::Pass, "", &said), Unit::Ns) else {
+            panic!()
+        };
+        let figure = Figure { min: 1000.0, median: 1000.0, max: 1000.0 };
+        assert_eq!((measured.figure, measured.receiver_cpu, measured.lost), (figure, Some(400.0), 2));
+    }
+
+    #[test]
     fn truncated_and_garbled_words_are_no_figures() {
-        assert_eq!(failed(&SAID[..5]), "infra: 4 rounds came of 5");
-        assert_eq!(failed(&[]), "infra: 0 rounds came of 5");
+        assert_eq!(failed(&SAID[..7]), "infra: the guest did not come to its end");
+        assert_eq!(failed(&[]), "infra: the guest did not come to its end");
+        assert_eq!(failed(&[&SAID[..5], &SAID[6..]].concat()), "infra: 4 rounds came of 5");
         for line in ["round 5000 10", "round 5000 0 1", "round 5000 1O 1", "round 5000 10 1 1", "round "] {
             let mut said = SAID;
             said[5] = line;
             assert!(failed(&said).starts_with("infra: the guest said: round"), "{line}");
         }
         assert!(
-            failed(&[&SAID[..6], &["bytes many"]].concat()).starts_with("infra: the guest said odd bytes")
+            failed(&[&SAID[..6], &["bytes many", "rounds 5"]].concat())
+                .starts_with("infra: the guest said odd bytes")
         );
     }
 

@@ -11,9 +11,10 @@ use crate::bench::plan::{self, Cell};
 use crate::bench::report;
 use crate::bench::result::Record;
 use crate::bench::run::{Bench, Ran, Subject};
-use crate::cli::{self, BenchArgs, Flavor, KernelArgs};
+use crate::cli::{self, BenchAccel, BenchArgs, Flavor, KernelArgs};
 use crate::digest;
 use crate::exit::{self, Classify, Exit};
+use crate::guest::qemu::Accel;
 use crate::guest::verdict;
 use crate::host::{self, Purpose};
 use crate::kernel;
@@ -23,23 +24,34 @@ use crate::workspace::Workspace;
 /// Runs the command.
 pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     let json = arguments.json.as_deref();
+    if arguments.accel == BenchAccel::Icount && arguments.datagrams.is_some() {
+        let message =
+            "--datagrams is for --accel auto, kvm or tcg: without a clock, no program sends to another";
+        return Err(exit::error(Exit::Usage, message));
+    }
     let mut ledger = Ledger::open(json)?;
     let subjects = subjects(workspace, arguments)?;
     let cells: usize = subjects.iter().map(|subject| subject.cells.len()).sum();
-    let bench = Bench::prepare(workspace, subjects, arguments.accel)?;
+    let datagrams =
+        |accel| arguments.datagrams.unwrap_or(plan::datagrams(arguments.quick, accel == Accel::Tcg));
+    let bench = Bench::prepare(workspace, subjects, arguments.accel, datagrams)?;
     if let Some(notice) = &bench.notice {
         println!("{notice}");
+    }
+    if let Some(datagrams) = bench.stream {
+        println!("{datagrams} datagrams a cell, from one program to another");
     }
     bench
         .fits(ledger.records())
         .exit(Exit::Usage, || format!("--json {}", json.unwrap_or(Path::new("")).display()))?;
+    let times = arguments.repeat.unwrap_or(if bench.stream.is_some() { 3 } else { 2 });
     let done: Vec<_> = ledger.records().cloned().collect();
-    let all = cells * arguments.repeat as usize;
-    let missing = bench.missing(arguments.repeat, &done);
+    let all = cells * times as usize;
+    let missing = bench.missing(times, &done);
     if missing < all {
         println!("{} of {all} cells are measured already", all - missing);
     }
-    let ran = measure(&bench, &mut ledger, arguments.repeat, &done, missing)?;
+    let ran = measure(&bench, &mut ledger, times, &done, missing)?;
     ledger.finish(|record| bench.place(record).map_or((1, None), |place| (0, Some(place))))?;
     for case in ran.cases.iter().filter(|case| case.verdict.exit().is_some()) {
         explain(case);
@@ -57,14 +69,27 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         );
     }
     println!("{}", report::tables(&records));
-    let (differ, repeated) = report::disagreements(&records);
+    if bench.stream.is_some() {
+        let losses = report::losses(&records);
+        println!("{} of {} runs lost datagrams", losses.len(), records.len());
+        for line in losses {
+            println!("{line}");
+        }
+    } else {
+        disagreements(&records);
+    }
+    end.map_or(Ok(()), |exit| Err(exit::said(exit)))
+}
+
+/// Tells which cells do not repeat.
+fn disagreements(records: &[Record]) {
+    let (differ, repeated) = report::disagreements(records);
     if repeated > 0 {
         println!("{} of {repeated} cells differ by more than 0.5 % from boot to boot", differ.len());
     }
     for line in differ {
         println!("{line}");
     }
-    end.map_or(Ok(()), |exit| Err(exit::said(exit)))
 }
 
 /// Boots what there is to boot; each record is shown and written down as it comes.
@@ -99,7 +124,8 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
     };
     let cells = |flavor: Flavor| -> Vec<Cell> {
         let wanted = |cell: &Cell| filter.as_ref().is_none_or(|filter| cell.to_string().contains(filter));
-        let all = plan::cells(*quick, flavor);
+        let icount = arguments.accel == BenchAccel::Icount;
+        let all = if icount { plan::cells(*quick, flavor) } else { plan::streams(*quick, flavor) };
         let ours = match shard {
             Some(shard) => shard.of(all),
             None => all,

@@ -16,6 +16,7 @@ pub enum Receiver {
     IoUringRecvmsg,
     IoUringRecv,
     UdpGro,
+    BusyPoll,
     RememberUniform,
     RememberScattered,
 }
@@ -50,6 +51,7 @@ impl FromStr for Cell {
                 "io_uring_recvmsg" => Receiver::IoUringRecvmsg,
                 "io_uring_recv" => Receiver::IoUringRecv,
                 "udp_gro" => Receiver::UdpGro,
+                "busy_poll" => Receiver::BusyPoll,
                 "remember_uniform" => Receiver::RememberUniform,
                 "remember_scattered" => Receiver::RememberScattered,
                 _ => bail!("{text}: no receiver is called {receiver}"),

@@ -77,15 +77,16 @@ impl Clock {
         match self.unit {
             // SAFETY: every x86-64 CPU has this counter, and Linux lets user space read it.
             Unit::Instructions => unsafe { _rdtsc() },
-            Unit::Nanoseconds => nanoseconds(),
+            Unit::Nanoseconds => nanoseconds(libc::CLOCK_MONOTONIC),
         }
     }
 }
 
-fn nanoseconds() -> u64 {
+/// What a clock of the kernel's tells.
+pub fn nanoseconds(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a timespec to write to.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 

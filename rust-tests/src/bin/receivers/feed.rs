@@ -1,8 +1,9 @@
 //! What is sent, and the check that it is what arrives.
 
+use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Error, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 
 /// The bytes in a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,15 @@ impl Size {
         match self {
             Self::Fixed(size) => size,
             Self::Mixed => MIXED.1,
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(size) => write!(f, "{size}"),
+            Self::Mixed => f.write_str("mixed"),
         }
     }
 }
@@ -114,6 +124,20 @@ impl Checker {
     /// For what comes from `sender`, a `struct sockaddr_*`.
     pub fn new(feed: Feed, sender: Vec<u8>) -> Self {
         Self { feed, sender, next: 0 }
+    }
+
+    /// The number of the datagram that comes next.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Gives up those that did not come before the datagram that `payload` begins with, and tells how many they are.
+    pub fn miss(&mut self, payload: &[u8]) -> Result<u64> {
+        let number = payload.first_chunk().map(|number| u64::from_le_bytes(*number));
+        let number = number.with_context(|| format!("a datagram of {} bytes", payload.len()))?;
+        let missing = number.saturating_sub(self.next);
+        self.next += missing;
+        Ok(missing)
     }
 
     /// Checks the next message, and tells how many datagrams it held.
@@ -212,6 +236,21 @@ mod tests {
             let said = complaint(&mut checker, message(&datagram(size, number)));
             assert_eq!(said, format!("datagram {number} came where 1 should have"));
         }
+    }
+
+    #[test]
+    fn what_was_missed_is_counted_and_what_comes_late_is_an_error() {
+        let size = Size::Fixed(64);
+        let mut checker = checker(size);
+        for (number, missing) in [(0, 0), (3, 2), (4, 0)] {
+            let payload = datagram(size, number);
+            assert_eq!(checker.miss(&payload).unwrap(), missing);
+            checker.check(message(&payload)).unwrap();
+        }
+        let late = datagram(size, 2);
+        assert_eq!(checker.miss(&late).unwrap(), 0);
+        assert_eq!(complaint(&mut checker, message(&late)), "datagram 2 came where 5 should have");
+        assert!(checker.miss(&late[..7]).is_err());
     }
 
     #[test]

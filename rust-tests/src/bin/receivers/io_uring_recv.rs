@@ -17,9 +17,9 @@ struct Receiver(Ring);
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
     bench.measure(|bench| {
-        let mut ring = Ring::new(bench.messages(), bench.buffer_len())?;
+        let mut ring = Ring::new(bench.messages(), bench.buffer_len(), bench.wanted())?;
         let socket = bench.socket()?;
-        ring.arm(&opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP).build())?;
+        ring.arm(opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP).build())?;
         Ok(Receiver(ring))
     })
 }

@@ -29,9 +29,9 @@ pub fn measure(bench: Bench) -> Result<Vec<Round>> {
         // SAFETY: all zero is a valid msghdr, a struct of integers and pointers.
         let mut layout: libc::msghdr = unsafe { std::mem::zeroed() };
         layout.msg_namelen = name.try_into()?;
-        let mut ring = Ring::new(bench.messages(), HEADER + name + bench.buffer_len())?;
+        let mut ring = Ring::new(bench.messages(), HEADER + name + bench.buffer_len(), bench.wanted())?;
         let socket = bench.socket()?;
-        ring.arm(&opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), &raw const layout, GROUP).build())?;
+        ring.arm(opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), &raw const layout, GROUP).build())?;
         Ok(Receiver { ring, layout })
     })
 }

@@ -1,4 +1,4 @@
-//! The experiment: fill the queue, empty it, five times over.
+//! The experiments: fill the queue, empty it, five times over; or receive what another program sends.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,14 +9,19 @@ use rust_tests::skip;
 use rust_tests::sys::net::{self, option, set_option};
 
 use crate::cell::Cell;
-use crate::clock::Clock;
-use crate::feed::{Checker, Feed, Size};
+use crate::clock::{Clock, nanoseconds};
+use crate::feed::{Checker, Feed};
 use crate::receiver::Receiver;
+use crate::source::Source;
+use crate::stream::{self, Sender};
 
 /// Rounds that are not counted: page faults, slabs and branch targets settle.
 pub const WARM_UP: usize = 2;
 /// Rounds that are.
 pub const COUNTED: usize = 5;
+/// Where a call brings so many, what disturbs one message disturbs no figure: one round is enough to warm up, and two to
+/// tell that they agree.
+const MANY: usize = 100_000;
 /// A queue has at least so many messages, or what is left of them by whole calls.
 pub const DEPTH: usize = 4096;
 /// Bytes beside its buffer that a message takes at most: header, iovec and name.
@@ -25,7 +30,7 @@ const BESIDE: usize = 128;
 /// One round's sum.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
-    /// Spent in the receiver's calls.
+    /// Spent in the receiver's calls; of a stream, the whole time.
     pub ticks: u64,
     /// Received and found right.
     pub datagrams: usize,
@@ -33,28 +38,32 @@ pub struct Round {
     pub calls: usize,
 }
 
+/// How the datagrams come.
+#[derive(Clone, Copy, Debug)]
+pub enum Drive {
+    /// A queue is filled, then emptied, and again; only the calls that receive are timed.
+    Queue(Clock),
+    /// Another program sends so many; all is timed, from its first to our last.
+    Stream(u64),
+}
+
 /// All that a receiver needs around it.
 pub struct Bench {
     cell: Cell,
-    clock: Clock,
+    drive: Drive,
     socket: UdpSocket,
-    sender: UdpSocket,
-    feed: Feed,
-    /// Number of the next datagram to send.
-    next: u64,
-    /// Datagrams in a message.
-    train: usize,
+    source: Source,
 }
 
 impl Bench {
     /// A receiver's socket with all the room there can be, and a sender.
-    pub fn new(cell: &Cell, clock: Clock) -> Result<Self> {
+    pub fn new(cell: &Cell, drive: Drive) -> Result<Self> {
         // The loopback's queue is the socket's alone to bound.
         let file = "/proc/sys/net/ipv4/udp_mem";
         fs::write(file, "99999999 99999999 99999999").with_context(|| format!("writing {file}"))?;
         let (socket, sender) = if cell.ipv6 { net::udp6() } else { net::udp4() };
         set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, i32::MAX).context("SO_RCVBUFFORCE")?;
-        Ok(Self { cell: *cell, clock, socket, sender, feed: Feed::new(cell.size), next: 0, train: 1 })
+        Ok(Self { cell: *cell, drive, socket, source: Source::new(sender, cell.size) })
     }
 
     /// The receiver's socket.
@@ -74,107 +83,145 @@ impl Bench {
 
     /// Bytes that a message has room for.
     pub fn buffer_len(&self) -> usize {
-        self.cell.size.largest() * self.train
+        self.cell.size.largest() * self.source.train()
     }
 
-    /// Sends datagrams of one size as trains of so many as the kernel takes at once: generic segmentation offload.
+    /// Of a call that receives: to wait for what is not yet sent, or not.
+    pub fn flags(&self) -> i32 {
+        match self.drive {
+            Drive::Queue(_) => libc::MSG_DONTWAIT,
+            Drive::Stream(_) => 0,
+        }
+    }
+
+    /// How many messages a call of `io_uring`'s waits for. Of a stream, for one: its wait counts wakeups, and a multishot
+    /// request makes one of however many datagrams come meanwhile, so that a wait for many may not end.
+    pub fn wanted(&self) -> usize {
+        match self.drive {
+            Drive::Queue(_) => self.cell.messages,
+            Drive::Stream(_) => 1,
+        }
+    }
+
+    /// Has equal datagrams come in trains.
     pub fn send_trains(&mut self) -> Result<()> {
-        /// `UDP_MAX_SEGMENTS` of Linux 6.11, and less than 64 KiB with all headers.
-        const LONGEST: (usize, usize) = (64, 65_000);
-        let Size::Fixed(size) = self.cell.size else { return Ok(()) };
-        self.train = LONGEST.0.min(LONGEST.1 / size);
-        let size = i32::try_from(size).context("a datagram's size")?;
-        set_option(&self.sender, libc::SOL_UDP, libc::UDP_SEGMENT, size).context("UDP_SEGMENT")
+        self.source.make_trains()
     }
 
     /// Measures the receiver that `make` makes for this bench's socket, once there is known to be room for all of it.
-    pub fn measure<R: Receiver>(mut self, make: impl FnOnce(&Self) -> Result<R>) -> Result<Vec<Round>> {
+    pub fn measure<R: Receiver>(self, make: impl FnOnce(&Self) -> Result<R>) -> Result<Vec<Round>> {
+        match self.drive {
+            Drive::Queue(clock) => self.queue(clock, make),
+            Drive::Stream(datagrams) => self.stream(datagrams, make).map(|round| vec![round]),
+        }
+    }
+
+    fn stream<R: Receiver>(self, datagrams: u64, make: impl FnOnce(&Self) -> Result<R>) -> Result<Round> {
+        // Whole calls, so that the last one waits for nothing that does not come.
+        let call = self.cell.messages * self.source.train();
+        let datagrams = datagrams.next_multiple_of(call as u64);
+        let queued = usize::try_from(datagrams)? / self.source.train() * self.send_one()?;
+        self.make_sure_of_room(queued.min(self.limit()?))?;
+        let mut checker = Checker::new(Feed::new(self.cell.size), net::local_name(&self.source.socket)?);
+        let sender = Sender::start(self.socket()?, &self.source, self.cell.size, datagrams)?;
+        let mut receiver = make(&self)?;
+        let cpu = nanoseconds(libc::CLOCK_PROCESS_CPUTIME_ID);
+        sender.go()?;
+        let (round, lost) = stream::receive(datagrams, &mut receiver, &mut checker)?;
+        println!("cpu {}", nanoseconds(libc::CLOCK_PROCESS_CPUTIME_ID) - cpu);
+        println!("lost {lost}");
+        Ok(round)
+    }
+
+    fn queue<R: Receiver>(
+        mut self,
+        clock: Clock,
+        make: impl FnOnce(&Self) -> Result<R>,
+    ) -> Result<Vec<Round>> {
         let calls = (DEPTH / self.cell.messages).max(1);
         let (fills, depth) = if R::TAKES_ALL { (calls, 1) } else { (1, calls) };
         let depth = depth * self.cell.messages;
-        self.make_sure_of_room(depth)?;
+        let (queued, limit) = (depth * self.send_one()?, self.limit()?);
+        if queued > limit {
+            skip!("{depth} messages take {} MiB, a receive buffer has {}", queued >> 20, limit >> 20);
+        }
+        self.make_sure_of_room(queued)?;
         let mut receiver = make(&self)?;
-        let mut checker = Checker::new(Feed::new(self.cell.size), net::local_name(&self.sender)?);
+        let mut checker = Checker::new(Feed::new(self.cell.size), net::local_name(&self.source.socket)?);
         let mut rounds = Vec::new();
-        for _ in 0..WARM_UP + COUNTED {
+        let (warm_up, counted) = if depth < MANY { (WARM_UP, COUNTED) } else { (1, 2) };
+        for _ in 0..warm_up + counted {
             let mut round = Round { ticks: 0, datagrams: 0, calls: 0 };
             for _ in 0..fills {
                 self.fill(depth)?;
-                self.empty(depth, &mut receiver, &mut checker, &mut round)?;
+                empty(&clock, depth, &mut receiver, &mut checker, &mut round)?;
             }
-            let (came, sent) = (round.datagrams, fills * depth * self.train);
+            let (came, sent) = (round.datagrams, fills * depth * self.source.train());
             ensure!(came == sent, "{came} of {sent} datagrams came");
             rounds.push(round);
         }
         ensure!(net::next_len(&self.socket) == 0, "more arrived than was sent");
-        Ok(rounds.split_off(WARM_UP))
+        Ok(rounds.split_off(warm_up))
     }
 
     fn fill(&mut self, depth: usize) -> Result<()> {
-        let mut message = Vec::new();
-        for _ in 0..depth {
-            message.clear();
-            for _ in 0..self.train {
-                self.feed.write(self.next, &mut message);
-                self.next += 1;
-            }
-            self.sender.send(&message).context("sending")?;
-        }
-        Ok(())
+        (0..depth).try_for_each(|_| self.source.send())
     }
 
-    fn empty<R: Receiver>(
-        &self,
-        depth: usize,
-        receiver: &mut R,
-        checker: &mut Checker,
-        round: &mut Round,
-    ) -> Result<()> {
-        let mut left = depth;
-        while left > 0 {
-            let (result, ticks) = self.clock.time(|| receiver.receive());
-            let count = match result {
-                Ok(count @ 1..) if count <= left => count,
-                Ok(count) => bail!("{count} messages came where {left} were left"),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    bail!("{left} of {depth} messages were lost")
-                }
-                Err(error) => return Err(error).context("receiving"),
-            };
-            round.ticks += ticks;
-            round.calls += 1;
-            receiver.inspect(count, &mut |message| {
-                round.datagrams += checker.check(message)?;
-                Ok(())
-            })?;
-            left -= count;
-        }
-        Ok(())
-    }
-
-    /// Skips what would not fit into the socket's buffer or the guest's memory.
-    fn make_sure_of_room(&self, depth: usize) -> Result<()> {
-        let queued = depth * self.truesize()?;
+    /// Bytes that the socket's queue may take.
+    fn limit(&self) -> Result<usize> {
         let [limit] = option(&self.socket, libc::SOL_SOCKET, libc::SO_RCVBUF).context("SO_RCVBUF")?;
-        if queued > usize::try_from(limit)? {
-            skip!("{depth} messages take {} MiB, a receive buffer has {}", queued >> 20, limit >> 20);
-        }
+        usize::try_from(limit).context("SO_RCVBUF")
+    }
+
+    /// Skips what would not fit into the guest's memory, where so many bytes are queued.
+    fn make_sure_of_room(&self, queued: usize) -> Result<()> {
         let needed = queued + self.cell.messages * (self.buffer_len() + BESIDE);
         let available = available()?;
         // A tenth is left to whatever else there is.
         if needed > available / 10 * 9 {
-            skip!("{depth} messages take {} MiB in all, the guest has {}", needed >> 20, available >> 20);
+            skip!("queue and buffers take {} MiB in all, the guest has {}", needed >> 20, available >> 20);
         }
         Ok(())
     }
 
-    /// What the kernel charges a socket for one message.
-    fn truesize(&self) -> Result<usize> {
-        self.sender.send(&vec![0; self.buffer_len()]).context("sending")?;
+    /// Sends and receives one message, and tells what the kernel charged the socket for it.
+    pub fn send_one(&self) -> Result<usize> {
+        self.source.socket.send(&vec![0; self.buffer_len()]).context("sending")?;
         let [charged] = option(&self.socket, libc::SOL_SOCKET, libc::SO_MEMINFO).context("SO_MEMINFO")?;
         self.socket.recv(&mut vec![0; self.buffer_len()]).context("receiving")?;
         usize::try_from(charged).context("SO_MEMINFO")
     }
+}
+
+/// Receives `depth` messages that are queued.
+fn empty<R: Receiver>(
+    clock: &Clock,
+    depth: usize,
+    receiver: &mut R,
+    checker: &mut Checker,
+    round: &mut Round,
+) -> Result<()> {
+    let mut left = depth;
+    while left > 0 {
+        let (result, ticks) = clock.time(|| receiver.receive());
+        let count = match result {
+            Ok(count @ 1..) if count <= left => count,
+            Ok(count) => bail!("{count} messages came where {left} were left"),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                bail!("{left} of {depth} messages were lost")
+            }
+            Err(error) => return Err(error).context("receiving"),
+        };
+        round.ticks += ticks;
+        round.calls += 1;
+        receiver.inspect(count, &mut |message| {
+            round.datagrams += checker.check(message)?;
+            Ok(())
+        })?;
+        left -= count;
+    }
+    Ok(())
 }
 
 /// Bytes of memory that can be had.

@@ -14,6 +14,7 @@ use crate::receiver::{self, count};
 struct Receiver {
     socket: UdpSocket,
     buffer: Buffers,
+    flags: i32,
     received: usize,
 }
 
@@ -21,7 +22,7 @@ struct Receiver {
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
     bench.measure(|bench| {
         let buffer = Buffers::new(1, bench.buffer_len());
-        Ok(Receiver { socket: bench.socket()?, buffer, received: 0 })
+        Ok(Receiver { socket: bench.socket()?, buffer, flags: bench.flags(), received: 0 })
     })
 }
 
@@ -31,7 +32,7 @@ impl receiver::Receiver for Receiver {
         // SAFETY: a buffer of that length.
         self.received = count(unsafe {
             let (buffer, len) = (self.buffer.at(0).cast(), self.buffer.len());
-            libc::recv(self.socket.as_raw_fd(), buffer, len, libc::MSG_DONTWAIT)
+            libc::recv(self.socket.as_raw_fd(), buffer, len, self.flags)
         })?;
         Ok(1)
     }

@@ -17,6 +17,7 @@ pub struct Receiver {
     /// What the call fills.
     pub array: Array,
     vlen: u32,
+    flags: i32,
 }
 
 /// Measures it.
@@ -29,7 +30,7 @@ impl Receiver {
     pub fn new(bench: &Bench, control: Option<usize>) -> Result<Self> {
         let array = Array::new(bench.messages(), bench.buffer_len(), bench.name(), control)?;
         let vlen = array.len().try_into().context("messages a call")?;
-        Ok(Self { socket: bench.socket()?, array, vlen })
+        Ok(Self { socket: bench.socket()?, array, vlen, flags: bench.flags() })
     }
 }
 
@@ -39,7 +40,7 @@ impl receiver::Receiver for Receiver {
         // SAFETY: an array of that many messages, whose pointers and lengths are true.
         let received = unsafe {
             let (fd, headers) = (self.socket.as_raw_fd(), self.array.headers());
-            libc::recvmmsg(fd, headers, self.vlen, libc::MSG_DONTWAIT, std::ptr::null_mut())
+            libc::recvmmsg(fd, headers, self.vlen, self.flags, std::ptr::null_mut())
         };
         count(received as isize)
     }

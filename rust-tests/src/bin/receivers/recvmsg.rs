@@ -14,13 +14,14 @@ use crate::receiver::{self, count};
 struct Receiver {
     socket: UdpSocket,
     array: Array,
+    flags: i32,
 }
 
 /// Measures it.
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
     bench.measure(|bench| {
         let array = Array::new(1, bench.buffer_len(), bench.name(), None)?;
-        Ok(Receiver { socket: bench.socket()?, array })
+        Ok(Receiver { socket: bench.socket()?, array, flags: bench.flags() })
     })
 }
 
@@ -31,7 +32,7 @@ impl receiver::Receiver for Receiver {
         // SAFETY: a message whose pointers and lengths are true.
         unsafe {
             let header = &raw mut (*message).msg_hdr;
-            let received = count(libc::recvmsg(self.socket.as_raw_fd(), header, libc::MSG_DONTWAIT))?;
+            let received = count(libc::recvmsg(self.socket.as_raw_fd(), header, self.flags))?;
             // What recvmmsg() would have written.
             #[expect(clippy::cast_possible_truncation, reason = "a datagram has less than 64 KiB")]
             (&raw mut (*message).msg_len).write(received as u32);

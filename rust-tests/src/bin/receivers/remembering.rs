@@ -3,14 +3,13 @@
 use std::io;
 use std::net::UdpSocket;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, bail};
 use rust_tests::sys::Remember as _;
 use rust_tests::sys::net;
 
 use crate::array::Array;
 use crate::cell::Cell;
-use crate::clock::Clock;
-use crate::measure::{COUNTED, DEPTH, Round, WARM_UP};
+use crate::measure::{COUNTED, DEPTH, Drive, Round, WARM_UP};
 use crate::remembered::remember;
 
 /// How the buffers lie.
@@ -23,7 +22,8 @@ pub enum Layout {
 }
 
 /// Measures it, and prints how many bytes of kernel memory were charged.
-pub fn measure(cell: &Cell, clock: Clock, layout: Layout) -> Result<Vec<Round>> {
+pub fn measure(cell: &Cell, drive: Drive, layout: Layout) -> Result<Vec<Round>> {
+    let Drive::Queue(clock) = drive else { bail!("nothing is sent to remember an array") };
     let (socket, _sender) = if cell.ipv6 { net::udp6() } else { net::udp4() };
     let mut array = Array::new(cell.messages, cell.size.largest(), cell.name, None)?;
     if layout == Layout::Scattered {

@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use io_uring::squeue::Entry;
 use io_uring::types::BufRingEntry;
 use io_uring::{IoUring, cqueue};
@@ -29,11 +29,12 @@ pub struct Ring {
     mask: u16,
     tail: u16,
     want: usize,
+    request: Option<Entry>,
 }
 
 impl Ring {
-    /// A ring for `messages` at a time of `len` bytes.
-    pub fn new(messages: usize, len: usize) -> Result<Self> {
+    /// A ring for up to `messages` at a time of `len` bytes, where a call waits for `want`.
+    pub fn new(messages: usize, len: usize, want: usize) -> Result<Self> {
         // One more, as the request looks for a buffer before it finds that the queue is empty.
         let count = (messages + 1).next_power_of_two();
         if count > MOST {
@@ -52,18 +53,25 @@ impl Ring {
         unsafe { uring.submitter().register_buf_ring_with_flags(address, ids, GROUP, 0) }
             .context("registering a ring of buffers")?;
         let buffers = Buffers::new(count, len);
-        let mut ring = Self { uring, entries, buffers, mask: ids - 1, tail: 0, want: messages };
+        let mut ring = Self { uring, entries, buffers, mask: ids - 1, tail: 0, want, request: None };
         (0..ids).for_each(|id| ring.give(id));
         ring.publish();
         Ok(ring)
     }
 
     /// Starts the request that receives.
-    pub fn arm(&mut self, request: &Entry) -> Result<()> {
-        // SAFETY: what it points to is read now, and its buffers are the ring's.
-        unsafe { self.uring.submission().push(request) }.context("submitting")?;
+    pub fn arm(&mut self, request: Entry) -> Result<()> {
+        self.request = Some(request);
+        self.push()?;
         self.uring.submit().context("io_uring_enter")?;
         Ok(())
+    }
+
+    /// Has the next call start the request.
+    fn push(&mut self) -> Result<()> {
+        let request = self.request.as_ref().context("no request")?;
+        // SAFETY: what it points to outlives the ring, and its buffers are the ring's.
+        unsafe { self.uring.submission().push(request) }.context("submitting")
     }
 
     /// Waits until as many have come as were wanted, and tells how many did.
@@ -76,13 +84,27 @@ impl Ring {
     /// Hands over what lies in the buffers of `count` completions, and gives the buffers back.
     pub fn inspect(&mut self, count: usize, mut check: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let completions: Vec<_> = self.uring.completion().take(count).collect();
+        let mut ended = false;
         for completion in completions {
+            ended |= !cqueue::more(completion.flags());
             let result = completion.result();
+            // More came than there are buffers: it goes on when they are back.
+            if result == -libc::ENOBUFS {
+                continue;
+            }
             let len = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))?;
-            ensure!(cqueue::more(completion.flags()), "the multishot request ended");
-            let id = cqueue::buffer_select(completion.flags()).context("a completion without a buffer")?;
-            check(self.buffers.bytes(id.into(), len)?)?;
-            self.give(id);
+            match cqueue::buffer_select(completion.flags()) {
+                Some(id) => {
+                    check(self.buffers.bytes(id.into(), len)?)?;
+                    self.give(id);
+                }
+                // An empty datagram took none.
+                None if len == 0 => check(&[])?,
+                None => bail!("a completion of {len} bytes without a buffer"),
+            }
+        }
+        if ended {
+            self.push()?;
         }
         self.publish();
         Ok(())
