@@ -66,6 +66,32 @@ fn instructions_are_sane_and_repeat() {
     assert!(median(true) > median(false) + 20.0, "a name costs nothing?");
 }
 
+#[test]
+#[ignore = "boots guests; cargo xtask ci runs it"]
+fn one_program_receives_what_another_sends() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let json = file.path().to_str().unwrap();
+    let arguments =
+        ["ipv4/64/1000", "--accel", "tcg", "--datagrams", "4001", "--repeat", "1", "--json", json];
+    let (code, said) = run(bench(&kernel(), &arguments));
+    assert_eq!(code, Some(0));
+    assert!(said.contains("4001 datagrams a cell") && said.contains(" runs lost datagrams"));
+    let lines = lines(file.path());
+    let of = |receiver: &str| lines.iter().find(|line| line["receiver"] == receiver).unwrap();
+    for receiver in ["recvmmsg", "io_uring_recvmsg", "io_uring_recv"] {
+        let line = of(receiver);
+        let number = |name: &str| line[name].as_f64().unwrap();
+        assert_eq!(
+            (&line["unit"], &line["accel"], &line["stream"]),
+            (&"ns".into(), &"tcg".into(), &4001.into())
+        );
+        // Whole calls of 1000.
+        assert_eq!(number("datagrams") + number("lost"), 5000.0, "{line}");
+        assert!(number("median") > 10.0 && number("receiver_cpu") > 10.0, "{line}");
+    }
+    assert_eq!(of("busy_poll")["outcome"], "skipped");
+}
+
 /// Guests that are a shell script: each tells of some cells, then ends. Returns how many were booted, too.
 fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec<Value>, usize) {
     let script = folder.join("qemu-system-x86_64");
