@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::bench::plan::Shard;
+use crate::bench::shard::Shard;
 
 /// Fetch Linux, patch it for cheap UDP receive, build it, package it, test it in a guest.
 #[derive(Debug, Parser)]

@@ -8,6 +8,7 @@ pub mod report;
 pub mod result;
 pub mod run;
 mod said;
+pub mod shard;
 pub mod statistics;
 pub mod trace;
 pub mod watch;
