@@ -151,6 +151,16 @@ mod tests {
     }
 
     #[test]
+    fn one_image_as_two_flavors_has_two_records() {
+        let mut ledger = Ledger::default();
+        let mut other = record(1, 8, "no room");
+        other.origin.flavor = "fastnet".into();
+        ledger.add(record(1, 8, "no room")).unwrap();
+        ledger.add(other).unwrap();
+        assert_eq!(ledger.records().count(), 2);
+    }
+
+    #[test]
     fn what_is_no_result_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("thesis");

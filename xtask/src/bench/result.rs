@@ -59,10 +59,13 @@ impl Record {
         }
     }
 
-    /// Whether both are of the same cell, kernel and boot.
+    /// Whether both are of the same cell, kernel and boot. One image may be measured as two flavors, to see that it does
+    /// not differ from itself.
     pub fn is_of_the_same(&self, other: &Self) -> bool {
-        let of = |record: &Self| (record.cell, record.origin.boot);
-        of(self) == of(other) && self.origin.build == other.origin.build
+        self.cell == other.cell
+            && self.origin.boot == other.origin.boot
+            && self.origin.flavor == other.origin.flavor
+            && self.origin.build == other.origin.build
     }
 
     /// Whether something was lost or wrong, or the guest died.

@@ -47,6 +47,13 @@ pub struct Subject {
     pub cells: Vec<Cell>,
 }
 
+impl Subject {
+    /// Whether a result is of this kernel.
+    fn is_that_of(&self, origin: &Origin) -> bool {
+        self.build == origin.build && self.flavor == origin.flavor
+    }
+}
+
 /// Subjects, ready to boot.
 pub struct Bench {
     /// Where the logs go.
@@ -109,7 +116,7 @@ impl Bench {
     /// Where in the plan a record has its place: its boot, its kernel, its cell. None if it has none.
     pub fn place(&self, record: &Record) -> Option<(u32, usize, usize)> {
         let origin = &record.origin;
-        let subject = self.subjects.iter().position(|subject| subject.build == origin.build)?;
+        let subject = self.subjects.iter().position(|subject| subject.is_that_of(origin))?;
         let cell = self.subjects[subject].cells.iter().position(|cell| *cell == record.cell)?;
         Some((origin.boot, subject, cell))
     }
@@ -157,7 +164,7 @@ impl Bench {
     /// A job a subject that has anything left to do.
     fn jobs(&self, boot: u32, done: &[Record]) -> Vec<Job<'_>> {
         let left = |subject: &Subject| -> Vec<Cell> {
-            let of = |record: &&Record| record.origin.boot == boot && record.origin.build == subject.build;
+            let of = |record: &&Record| record.origin.boot == boot && subject.is_that_of(&record.origin);
             let done: Vec<_> = done.iter().filter(of).filter(|record| !record.failed()).collect();
             let is_done = |cell: &Cell| done.iter().any(|record| record.cell == *cell);
             subject.cells.iter().copied().filter(|cell| !is_done(cell)).collect()
