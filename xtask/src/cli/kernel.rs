@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 /// Which kernel, shared by every command that builds one.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct KernelArgs {
     /// A kernel named in configs/kernels.toml; without it the preferred list is tried in order.
     #[arg(long, value_name = "NAME")]
@@ -20,7 +20,7 @@ pub struct KernelArgs {
     pub flavor: Option<Flavor>,
 
     /// Which configuration to build.
-    #[arg(long, value_enum, default_value_t = Config::Vm)]
+    #[arg(long, value_enum, default_value_t)]
     pub config: Config,
 
     /// Install what the host lacks without asking.
@@ -40,9 +40,10 @@ pub enum Flavor {
 }
 
 /// A configuration: fragments in configs/ over a base of the kernel's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Config {
     /// A small guest kernel, honest on the receive path.
+    #[default]
     Vm,
     /// vm without what security and accounting cost on the receive path: for comparison with others' figures.
     Lean,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::kernel::{Config, KernelArgs};
+use super::kernel::KernelArgs;
 
 /// What to do with the series.
 #[derive(Debug, Subcommand)]
@@ -61,7 +61,7 @@ pub struct PatchArgs {
 impl From<&PatchArgs> for KernelArgs {
     fn from(args: &PatchArgs) -> Self {
         let PatchArgs { kernel, source, yes } = args.clone();
-        Self { kernel, source, flavor: None, config: Config::Vm, yes }
+        Self { kernel, source, yes, ..Self::default() }
     }
 }
 

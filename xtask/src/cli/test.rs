@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Parser, ValueEnum};
 
 use super::kernel::KernelArgs;
 
 /// What to run in the guest, and in which guest.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub struct TestArgs {
     /// Only tests whose name contains this, as in `abi::` or `recvmmsg::ipv6`.
@@ -75,6 +75,13 @@ pub struct TestArgs {
     pub silence: u64,
 }
 
+impl Default for TestArgs {
+    /// What `test-in-vm` takes where nothing is said.
+    fn default() -> Self {
+        Self::parse_from(["test-in-vm"])
+    }
+}
+
 /// It travels on the kernel's command line.
 fn variable(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,=".contains(c);
@@ -94,4 +101,18 @@ pub enum AccelChoice {
     Kvm,
     /// QEMU's translator: slow, and works everywhere.
     Tcg,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn nothing_said_is_the_default() {
+        let Command::TestInVm(said) = Cli::parse_from(["cargo xtask", "test-in-vm"]).command else {
+            panic!("another command");
+        };
+        assert_eq!(format!("{said:?}"), format!("{:?}", TestArgs::default()));
+    }
 }
