@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::initramfs;
 use super::plan::Cell;
 use super::result::{Record, SCHEMA, Unit};
 use super::said;
 use crate::cli::{AccelChoice, BenchAccel};
-use crate::exit::{Classify, Exit};
-use crate::guest::initramfs::Initramfs;
 use crate::guest::qemu::{self, Accel, Machine};
 use crate::guest::session::{self, Limits};
 use crate::guest::together::{Events, at_once};
@@ -64,13 +63,8 @@ impl Bench {
         let unit = if choice == BenchAccel::Icount { Unit::Instructions } else { Unit::Ns };
         let mut ready = Vec::new();
         for subject in subjects {
-            let cells: Vec<_> = subject.cells.iter().map(|cell| format!("{cell} {unit}\n")).collect();
-            let mut initramfs = Initramfs::new();
-            initramfs.executable("init", &built.init)?;
-            initramfs.executable("receivers", &built.receivers)?;
-            initramfs.file("cells", cells.concat().as_bytes());
             let file = folder.join(format!("initramfs-{}", subject.flavor));
-            initramfs.write(&file).exit(Exit::Host, || format!("writing {}", file.display()))?;
+            initramfs::write(&file, &built, &subject.cells, &unit.to_string())?;
             ready.push((subject, file));
         }
         let (first, initramfs) = ready.first().context("no kernel to measure")?;

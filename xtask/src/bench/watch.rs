@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::hints::Counts;
+use super::initramfs;
 use super::plan::{Cell, Receiver};
 use super::trace::{self, Image, Work};
-use crate::exit::{self, Classify, Exit};
+use crate::exit::{self, Exit};
 use crate::guest::gate::{Answer, Gate, Line};
-use crate::guest::initramfs::Initramfs;
 use crate::guest::monitor::Monitor;
 use crate::guest::qemu::{Accel, Machine};
 use crate::guest::session::{self, Limits};
@@ -156,13 +156,8 @@ fn boot(
     on_line: OnLine<'_>,
 ) -> Result<()> {
     let built = executables::build_receivers(workspace)?;
-    let mut initramfs = Initramfs::new();
-    initramfs.executable("init", &built.init)?;
-    initramfs.executable("receivers", &built.receivers)?;
-    let lines: Vec<_> = cells.iter().map(|cell| format!("{cell} {unit}\n")).collect();
-    initramfs.file("cells", lines.concat().as_bytes());
     let file = folder.join("initramfs");
-    initramfs.write(&file).exit(Exit::Host, || format!("writing {}", file.display()))?;
+    initramfs::write(&file, &built, cells, unit)?;
     let gate = Gate::new()?;
     let machine = Machine {
         kernel: bzimage,
