@@ -6,7 +6,7 @@ use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::process::{fork, stay_on};
 
 use crate::twins::Kind;
-use crate::{number, rounds, switch_on};
+use crate::{number, rounds};
 
 /// Rounds in all.
 const ROUNDS: u64 = 1_000_000;
@@ -47,7 +47,6 @@ fn oracle_with_programs() {
 fn turns(kinds: &[(Kind, Abi)], count: u64) {
     let first = number("SEED", 1);
     let cpus = std::thread::available_parallelism().unwrap().get();
-    let _switches = switch_on();
     let workers: Vec<_> = (0..cpus)
         .map(|cpu| {
             fork(|| {
