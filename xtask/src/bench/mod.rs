@@ -2,6 +2,8 @@
 
 pub mod hints;
 mod initramfs;
+pub mod ledger;
+pub mod origin;
 pub mod plan;
 pub mod report;
 pub mod result;

@@ -156,12 +156,11 @@ fn boot(
     on_line: OnLine<'_>,
 ) -> Result<()> {
     let built = executables::build_receivers(workspace)?;
-    let file = folder.join("initramfs");
-    initramfs::write(&file, &built, cells, unit)?;
+    let initramfs = initramfs::write(&folder.join("initramfs"), &built, cells, unit)?;
     let gate = Gate::new()?;
     let machine = Machine {
         kernel: bzimage,
-        initramfs: &file,
+        initramfs: &initramfs,
         accel: Accel::Icount,
         smp: 1,
         memory: 1024,
@@ -176,7 +175,6 @@ fn boot(
         gate.close();
         (server.join(), outcome)
     });
-    fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
     served.map_err(|_| anyhow::anyhow!("whoever looked on has panicked"))??;
     for case in outcome?.iter().flat_map(|outcome| &outcome.cases) {
         if case.verdict != verdict::Verdict::Pass {

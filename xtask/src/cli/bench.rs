@@ -1,6 +1,7 @@
 //! What `bench` and its own subcommands take.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -49,7 +50,13 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
     pub repeat: u32,
 
+    /// Measure this part of the plan alone, as in 2/8: for a machine of several. All kernels are in every part.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+
     /// Write the results there, a line of JSON a cell as soon as it is measured: see docs/results.md.
+    ///
+    /// What the file has already is not measured again: a plan that was cut off goes on where it was.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
@@ -61,6 +68,29 @@ pub struct BenchArgs {
 fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
     let (flavor, path) = text.split_once('=').ok_or("FLAVOR=BZIMAGE")?;
     Ok((Flavor::from_str(flavor, false)?, path.into()))
+}
+
+/// A part of a plan, for one machine of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Counted from 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    /// Reads `2/8`: the second of eight.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers =
+            text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number @ 1.., of)) if number <= of => Ok(Self { index: number - 1, of }),
+            _ => Err("I/N, from 1/N to N/N".to_owned()),
+        }
+    }
 }
 
 /// Who runs the guest's instructions when they are measured.
@@ -88,3 +118,16 @@ Examples:
   cargo xtask bench local --quick --json quick.jsonl          the README's table
   cargo xtask bench local remembered/ipv4/64 --repeat 1       a few cells, quickly
   cargo xtask bench local --quick --accel kvm                 the same in nanoseconds, where there is KVM";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_one_of_so_many() {
+        assert_eq!("2/8".parse(), Ok(Shard { index: 1, of: 8 }));
+        for text in ["", "1", "0/2", "3/2", "1/0", "-1/2", "1/2/3", "a/b"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ mod test;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use bench::{BenchAccel, BenchAction, BenchArgs};
+pub use bench::{BenchAccel, BenchAction, BenchArgs, Shard};
 pub use kernel::{Config, Flavor, KernelArgs};
 pub use patch::{PatchAction, PatchArgs};
 pub use test::{AccelChoice, TestArgs};

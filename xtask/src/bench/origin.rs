@@ -1,0 +1,150 @@
+//! Where a figure comes from: the kernel, the guest, and the host under it.
+
+use std::fmt;
+use std::fs;
+use std::thread;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// What every line of results begins with.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// What the kernel calls itself: `6.12.117-fastnet`.
+    pub release: String,
+    /// How much of the series it has.
+    pub flavor: String,
+    /// Its configuration, as on the command line.
+    pub config: String,
+    /// The SHA-256 of its image: equal builds are equal kernels.
+    pub build: String,
+    /// `icount`, `tcg` or `kvm`.
+    pub accel: String,
+    /// The CPU model that the guest saw.
+    pub cpu: String,
+    /// What QEMU calls itself.
+    pub qemu: String,
+    /// What QEMU ran on.
+    pub host: Host,
+    /// Which boot of this kernel it was, counted from 1.
+    pub boot: u32,
+}
+
+impl Origin {
+    /// In what the other is not comparable with this one, if in anything: each kernel may be in one build only, and
+    /// all else must be the same.
+    pub fn conflict(&self, other: &Self) -> Option<String> {
+        let of = |origin: &Self| -> [(&str, String); 6] {
+            let kernel =
+                |field: &str| if self.flavor == other.flavor { field.to_owned() } else { String::new() };
+            [
+                ("build", kernel(&origin.build)),
+                ("config", kernel(&origin.config)),
+                ("accel", origin.accel.clone()),
+                ("cpu", origin.cpu.clone()),
+                ("qemu", origin.qemu.clone()),
+                ("host", origin.host.to_string()),
+            ]
+        };
+        let differs = of(self).into_iter().zip(of(other)).find(|(ours, theirs)| ours != theirs);
+        differs.map(|((field, ours), (_, theirs))| {
+            format!(
+                "it has results of {}, {field} {theirs}, and this plan's are of {ours}: name another file",
+                other.flavor
+            )
+        })
+    }
+}
+
+/// The machine below the guest.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Host {
+    /// As many threads can run at once.
+    pub cores: usize,
+    /// What the first of its CPUs calls itself.
+    pub cpu: String,
+    /// Its kernel's release.
+    pub kernel: String,
+}
+
+impl Host {
+    /// This machine.
+    pub fn here() -> Result<Self> {
+        let read = |file: &str| fs::read_to_string(file).with_context(|| format!("reading {file}"));
+        Ok(Self {
+            cores: thread::available_parallelism().context("counting cores")?.get(),
+            cpu: model(&read("/proc/cpuinfo")?),
+            kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Linux {} on {} x {}", self.kernel, self.cores, self.cpu)
+    }
+}
+
+fn model(cpuinfo: &str) -> String {
+    let line = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+    line.map_or("unknown", |line| line.trim_start_matches([' ', '\t', ':'])).to_owned()
+}
+
+#[cfg(test)]
+impl Origin {
+    /// One for tests.
+    pub fn sample(flavor: &str, boot: u32) -> Self {
+        let text = |text: &str| text.to_owned();
+        Self {
+            release: format!("6.12.117-{flavor}"),
+            flavor: text(flavor),
+            config: text("vm"),
+            build: text("0123"),
+            accel: text("icount"),
+            cpu: text("qemu64"),
+            qemu: text("QEMU"),
+            host: Host { cores: 2, cpu: text("A CPU"), kernel: text("6.1") },
+            boot,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_compared_is_told() {
+        let ours = Origin::sample("stock", 1);
+        let conflict = |change: fn(&mut Origin)| {
+            let mut other = Origin::sample("stock", 1);
+            change(&mut other);
+            ours.conflict(&other)
+        };
+        assert_eq!(conflict(|other| other.boot = 2), None);
+        assert_eq!(conflict(|other| other.release = "6.6".into()), None);
+        assert_eq!(conflict(|other| (other.flavor, other.build) = ("fastnet".into(), "4567".into())), None);
+        let said = conflict(|other| other.build = "4567".into()).unwrap();
+        assert_eq!(
+            said,
+            "it has results of stock, build 4567, and this plan's are of 0123: name another file"
+        );
+        for change in [
+            |other: &mut Origin| other.config = "lean".into(),
+            |other: &mut Origin| (other.flavor, other.accel) = ("fastnet".into(), "tcg".into()),
+            |other: &mut Origin| other.cpu = "host".into(),
+            |other: &mut Origin| other.qemu = "QEMU 10".into(),
+            |other: &mut Origin| other.host.cores = 4,
+        ] {
+            assert!(conflict(change).is_some());
+        }
+    }
+
+    #[test]
+    fn a_cpu_has_a_name_or_none() {
+        let cpuinfo = "processor\t: 0\nmodel name\t: AMD Ryzen 5 @ 3.2GHz\nmodel name\t: other\n";
+        assert_eq!(model(cpuinfo), "AMD Ryzen 5 @ 3.2GHz");
+        assert_eq!(model("processor\t: 0\n"), "unknown");
+        assert!(Host::here().unwrap().cores > 0);
+    }
+}
