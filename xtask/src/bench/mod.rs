@@ -1,6 +1,7 @@
 //! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
 
 pub mod hints;
+mod initramfs;
 pub mod ledger;
 pub mod origin;
 pub mod plan;
@@ -8,7 +9,6 @@ pub mod report;
 pub mod result;
 pub mod run;
 mod said;
-pub mod shard;
 pub mod statistics;
 pub mod trace;
 pub mod watch;

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{self, Flavor};
+use crate::cli::{self, Flavor, Shard};
 
 /// A way to receive; or, the last two, to remember.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
@@ -45,7 +45,7 @@ impl Receiver {
     }
 
     /// Whether it needs `remember_mmsghdr()`.
-    pub fn needs_remember(self) -> bool {
+    fn needs_remember(self) -> bool {
         matches!(self, Self::Remembered | Self::RememberUniform | Self::RememberScattered)
     }
 }
@@ -187,6 +187,19 @@ pub fn datagrams(quick: bool, emulated: bool) -> u64 {
     }
 }
 
+/// The cells of a flavor's whole plan that are in this part of it. All that is compared with each other is in one part:
+/// whoever receives a shape, on whichever kernel.
+pub fn part(Shard { index, of }: Shard, cells: Vec<Cell>) -> Vec<Cell> {
+    let mut shapes: Vec<Shape> = Vec::new();
+    let mut place = |shape: Shape| {
+        shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
+            shapes.push(shape);
+            shapes.len() - 1
+        })
+    };
+    cells.into_iter().filter(|cell| place(cell.shape) % of == index).collect()
+}
+
 /// Who receives a shape: those that take one message a call have no other.
 fn receivers(shape: Shape) -> impl Iterator<Item = Receiver> {
     let one = [Receiver::Recv, Receiver::Recvmsg];
@@ -282,6 +295,26 @@ mod tests {
         let quick = streams(true, Flavor::Stock);
         assert!(quick.iter().all(|cell| streams(false, Flavor::Stock).contains(cell)));
         assert!(quick.iter().all(|cell| cell.receiver != Receiver::Remembered));
+    }
+
+    #[test]
+    fn shards_are_the_plan_and_what_is_compared_is_in_one() {
+        for of in [1, 2, 8, 1000] {
+            let shard = |number: usize, flavor| -> Vec<Cell> {
+                part(Shard { index: number - 1, of }, cells(false, flavor))
+            };
+            let mut whole: Vec<_> = (1..=of).flat_map(|number| shard(number, Flavor::Fastnet)).collect();
+            let plan = cells(false, Flavor::Fastnet);
+            whole.sort_by_key(|cell| plan.iter().position(|other| other == cell));
+            assert!(whole == plan, "{of}");
+            let stock = shard(1, Flavor::Stock);
+            let receiving =
+                shard(1, Flavor::Fastnet).into_iter().filter(|cell| !cell.receiver.needs_remember());
+            assert!(receiving.eq(stock));
+        }
+        let sizes =
+            (0..8).map(|number| part(Shard { index: number, of: 8 }, cells(false, Flavor::Fastnet)).len());
+        assert!(sizes.clone().max().unwrap() < sizes.min().unwrap() * 5 / 4);
     }
 
     #[test]

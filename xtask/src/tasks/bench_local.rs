@@ -127,7 +127,7 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
         let icount = arguments.accel == BenchAccel::Icount;
         let all = if icount { plan::cells(*quick, flavor) } else { plan::streams(*quick, flavor) };
         let ours = match shard {
-            Some(shard) => shard.of(all),
+            Some(shard) => plan::part(*shard, all),
             None => all,
         };
         ours.into_iter().filter(wanted).collect()
