@@ -183,7 +183,7 @@ pub fn datagrams(quick: bool, emulated: bool) -> u64 {
     match (quick, emulated) {
         (false, false) => 100_000_000,
         (false, true) | (true, false) => 1_000_000,
-        (true, true) => 100_000,
+        (true, true) => 50_000,
     }
 }
 
