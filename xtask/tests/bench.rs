@@ -132,7 +132,7 @@ fn too_few_rounds_are_no_success() {
 fn another_programs_file_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("thesis.txt");
-    for content in ["My thesis\n", r#"{"schema":2}"#] {
+    for content in ["My thesis\n", r#"{"schema":1}"#] {
         fs::write(&file, content).unwrap();
         let command = bench(Path::new("/dev/null"), &["--json", file.to_str().unwrap()]);
         let (code, said) = run(command);

@@ -1,6 +1,7 @@
 //! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
 
 pub mod hints;
+pub mod origin;
 pub mod plan;
 pub mod report;
 pub mod result;

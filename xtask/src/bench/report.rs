@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::origin::Origin;
 use super::plan::{Cell, Receiver, Shape};
 use super::result::{Outcome, Record};
 use super::statistics::{Figure, TOLERANCE, apart};
@@ -9,7 +10,7 @@ use crate::cli;
 
 /// A record in one line.
 pub fn line(record: &Record) -> String {
-    let name = format!("{:8} {:34}", record.flavor, record.cell.to_string());
+    let name = format!("{:8} {:34}", record.origin.flavor, record.cell.to_string());
     match &record.outcome {
         Outcome::Measured(measured) => {
             let Figure { min, median, max } = measured.figure;
@@ -27,14 +28,14 @@ pub fn line(record: &Record) -> String {
 pub fn tables(records: &[Record]) -> String {
     let records: Vec<_> = records.iter().collect();
     let mut text = String::new();
-    let mut releases = distinct(records.iter().map(|record| &record.flavor));
+    let mut releases = distinct(records.iter().map(|record| &record.origin.flavor));
     // Stock first: the others are told by their ratio to it.
     releases.sort_by_key(|flavor| *flavor != "stock");
     for flavor in releases {
-        let of: Vec<_> = records.iter().copied().filter(|record| record.flavor == *flavor).collect();
+        let of: Vec<_> = records.iter().copied().filter(|record| record.origin.flavor == *flavor).collect();
         let receiving: Vec<_> = of.iter().filter(|record| !remembers(record)).copied().collect();
         if let Some((first, measured)) = of.iter().find_map(|record| Some((record, record.measured()?))) {
-            let Record { release, config, accel, cpu, qemu, .. } = first;
+            let Origin { release, config, accel, cpu, qemu, .. } = &first.origin;
             // Writing to a String cannot fail, here and below.
             let _ = write!(text, "\n**{release}**, config {config}: {} a datagram", measured.unit);
             let _ = writeln!(text, " ({accel}, CPU {cpu}, {qemu})");
@@ -83,7 +84,7 @@ fn table(records: &[&Record], all: &[&Record]) -> String {
         let _ = write!(text, "| {size} | {messages} | {}{name} |", cli::name(&family));
         let stock = median(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
         for &receiver in &receivers {
-            let median = median(all, &records[0].flavor, Cell { receiver, shape });
+            let median = median(all, &records[0].origin.flavor, Cell { receiver, shape });
             let _ = match (median, stock) {
                 (Some(median), Some(stock)) => write!(text, " {median:.0} ({:.3}) |", median / stock),
                 (Some(median), None) => write!(text, " {median:.0} |"),
@@ -100,7 +101,7 @@ pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
     let records: Vec<_> = records.iter().collect();
     let mut lines = Vec::new();
     let mut repeated = 0;
-    for (flavor, cell) in distinct(records.iter().map(|record| (&record.flavor, record.cell))) {
+    for (flavor, cell) in distinct(records.iter().map(|record| (&record.origin.flavor, record.cell))) {
         let medians = medians(&records, flavor, cell);
         if medians.len() > 1 {
             repeated += 1;
@@ -121,7 +122,7 @@ fn median(records: &[&Record], flavor: &str, cell: Cell) -> Option<f64> {
 
 /// A boot each.
 fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
-    let of = records.iter().filter(|record| record.flavor == flavor && record.cell == cell);
+    let of = records.iter().filter(|record| record.origin.flavor == flavor && record.cell == cell);
     of.filter_map(|record| record.measured()).map(|measured| measured.figure.median).collect()
 }
 
@@ -139,7 +140,7 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::super::plan::{Family, Size};
-    use super::super::result::{Measured, SCHEMA, Unit};
+    use super::super::result::{Measured, Unit};
     use super::*;
 
     fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {
@@ -147,15 +148,7 @@ mod tests {
         let figure = Figure { min: median - 1.0, median, max: median + 1.0 };
         let bytes = (receiver == Receiver::RememberUniform).then_some(4096);
         Record {
-            schema: SCHEMA,
-            release: format!("6.12.117-{flavor}"),
-            flavor: flavor.into(),
-            config: "vm".into(),
-            build: None,
-            accel: "icount".into(),
-            cpu: "qemu64".into(),
-            qemu: "QEMU".into(),
-            boot,
+            origin: Origin::sample(flavor, boot),
             cell: Cell { receiver, shape },
             outcome: Outcome::Measured(Measured {
                 unit: Unit::Instructions,

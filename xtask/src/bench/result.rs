@@ -1,38 +1,45 @@
-//! What came of a cell, as a line of JSON. docs/results.md describes the lines.
+//! What experiments found, as lines of JSON. docs/results.md describes the lines.
 
 use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::origin::Origin;
 use super::plan::Cell;
 use super::statistics::Figure;
 use crate::exit::{self, Exit};
 
 /// Of the lines' fields. A change that an old reader would misunderstand makes it one more.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
-/// One line: a cell as one boot of one kernel measured it.
+/// One line: what an experiment found.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "experiment", rename_all = "kebab-case")]
+pub enum Line {
+    /// `bench local`: what a datagram costs over a guest's loopback.
+    Local(Record),
+}
+
+impl Line {
+    /// As it is written: one line, its schema first, without the line's end.
+    pub fn to_json(&self) -> Result<String> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            schema: u32,
+            #[serde(flatten)]
+            line: &'a Line,
+        }
+        Ok(serde_json::to_string(&Written { schema: SCHEMA, line: self })?)
+    }
+}
+
+/// A cell as one boot of one kernel measured it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// What the kernel calls itself: `6.12.117-fastnet`.
-    pub release: String,
-    /// How much of the series it has.
-    pub flavor: String,
-    /// Its configuration, as on the command line.
-    pub config: String,
-    /// The `key` of its manifest: equal keys are equal kernels. None if it was not built by this command.
-    pub build: Option<String>,
-    /// `icount`, `tcg` or `kvm`.
-    pub accel: String,
-    /// The CPU model that the guest saw.
-    pub cpu: String,
-    /// What QEMU calls itself.
-    pub qemu: String,
-    /// Which boot of this kernel it was, counted from 1.
-    pub boot: u32,
+    /// By what it was measured.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// What was measured.
     #[serde(flatten)]
     pub cell: Cell,
@@ -113,23 +120,23 @@ impl fmt::Display for Unit {
     }
 }
 
-/// Reads lines of JSON that [`Record`]s were written to.
+/// Reads what [`Line::to_json`] wrote, a line each.
 ///
 /// Errors name the line, and what is wrong with it.
-pub fn read(text: &str) -> Result<Vec<Record>> {
+pub fn read(text: &str) -> Result<Vec<Line>> {
     /// Read first: all else may differ in another schema.
     #[derive(Deserialize)]
     struct Head {
         schema: u32,
     }
     let line = |(number, line): (usize, &str)| {
-        let broken = || format!("line {number} is no result of `bench local`");
+        let broken = || format!("line {number} is no result of a bench");
         let Head { schema } = serde_json::from_str(line).with_context(broken)?;
         ensure!(schema == SCHEMA, "line {number} is of schema {schema}, and this program knows {SCHEMA}");
         serde_json::from_str(line).with_context(broken)
     };
-    let records: Result<_> = (1..).zip(text.lines()).map(line).collect();
-    records.map_err(|error| exit::error(Exit::Usage, format!("{error:#}")))
+    let lines: Result<_> = (1..).zip(text.lines()).map(line).collect();
+    lines.map_err(|error| exit::error(Exit::Usage, format!("{error:#}")))
 }
 
 #[cfg(test)]
@@ -137,25 +144,11 @@ mod tests {
     use super::super::plan::{Family, Mix, Receiver, Shape, Size};
     use super::*;
 
-    fn record(outcome: Outcome) -> Record {
-        let text = |text: &str| text.to_owned();
+    fn line(outcome: Outcome) -> Line {
         let size = Size::Of(Mix::Mixed);
-        Record {
-            schema: SCHEMA,
-            release: text("6.12.117-fastnet"),
-            flavor: text("fastnet"),
-            config: text("vm"),
-            build: Some(text("0123")),
-            accel: text("icount"),
-            cpu: text("qemu64"),
-            qemu: text("QEMU emulator version 7.2.22"),
-            boot: 1,
-            cell: Cell {
-                receiver: Receiver::IoUringRecvmsg,
-                shape: Shape { family: Family::Ipv6, size, messages: 8, name: true },
-            },
-            outcome,
-        }
+        let shape = Shape { family: Family::Ipv6, size, messages: 8, name: true };
+        let cell = Cell { receiver: Receiver::IoUringRecvmsg, shape };
+        Line::Local(Record { origin: Origin::sample("fastnet", 1), cell, outcome })
     }
 
     #[test]
@@ -163,24 +156,40 @@ mod tests {
         let figure = Figure { min: 100.0, median: 300.0, max: 500.5 };
         let unit = Unit::Instructions;
         let measured = Measured { unit, rounds: 5, figure, datagrams: 10, calls: 1, bytes: Some(4096) };
-        let records = [
-            record(Outcome::Measured(measured)),
-            record(Outcome::Skipped { why: "no room".into() }),
-            record(Outcome::Failed { verdict: "panic".into(), why: "Oops".into() }),
+        let written = [
+            line(Outcome::Measured(measured)),
+            line(Outcome::Skipped { why: "no room".into() }),
+            line(Outcome::Failed { verdict: "panic".into(), why: "Oops".into() }),
         ];
-        let lines: Vec<_> = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
-        assert_eq!(read(&lines.join("\n")).unwrap(), records);
+        let lines: Vec<_> = written.iter().map(|line| line.to_json().unwrap()).collect();
+        assert_eq!(read(&lines.join("\n")).unwrap(), written);
         assert_eq!(read("").unwrap(), []);
         // The names that docs/results.md promises.
         let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         let of = |name: &str| line[name].to_string();
         assert_eq!(
             [
-                "schema", "receiver", "family", "size", "messages", "name", "outcome", "unit", "median",
+                "schema",
+                "experiment",
+                "build",
+                "accel",
+                "boot",
+                "receiver",
+                "family",
+                "size",
+                "messages",
+                "name",
+                "outcome",
+                "unit",
+                "median",
                 "bytes"
             ]
             .map(of),
             [
+                "2",
+                r#""local""#,
+                r#""0123""#,
+                r#""icount""#,
                 "1",
                 r#""io_uring_recvmsg""#,
                 r#""ipv6""#,
@@ -197,14 +206,23 @@ mod tests {
 
     #[test]
     fn another_schema_and_half_a_line_are_refused() {
-        let line = serde_json::to_string(&record(Outcome::Skipped { why: "no room".into() })).unwrap();
+        let line = line(Outcome::Skipped { why: "no room".into() }).to_json().unwrap();
         let complaint = |text: &str| format!("{:#}", read(text).unwrap_err());
-        let newer = line.replace(r#""schema":1"#, r#""schema":2,"new":0"#);
-        let said = complaint(&format!("{line}\n{newer}"));
-        assert_eq!(said, "line 2 is of schema 2, and this program knows 1");
-        for broken in [&line[..line.len() / 2], "", "{}", "# a title", &line.replace("skipped", "guessed")] {
+        for schema in [1, 3] {
+            let other = line.replace(r#""schema":2"#, &format!(r#""schema":{schema},"new":0"#));
+            let said = complaint(&format!("{line}\n{other}"));
+            assert_eq!(said, format!("line 2 is of schema {schema}, and this program knows 2"));
+        }
+        for broken in [
+            &line[..line.len() / 2],
+            "",
+            "{}",
+            "# a title",
+            &line.replace("skipped", "guessed"),
+            &line.replace("local", "lunar"),
+        ] {
             let said = complaint(&format!("{line}\n{broken}\n{line}"));
-            assert!(said.starts_with("line 2 is no result of `bench local`"), "{said}");
+            assert!(said.starts_with("line 2 is no result of a bench"), "{said}");
         }
     }
 }

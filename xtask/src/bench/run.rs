@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::origin::{Host, Origin};
 use super::plan::Cell;
-use super::result::{Record, SCHEMA, Unit};
+use super::result::{Record, Unit};
 use super::said;
 use crate::cli::{AccelChoice, BenchAccel};
 use crate::exit::{Classify, Exit};
@@ -36,8 +37,8 @@ pub struct Subject {
     pub config: String,
     /// What it calls itself, as far as its build tells.
     pub release: Option<String>,
-    /// Its build's key.
-    pub build: Option<String>,
+    /// Its build's key, or its image's SHA-256.
+    pub build: String,
     /// The image.
     pub bzimage: PathBuf,
     /// What to measure.
@@ -53,6 +54,7 @@ pub struct Bench {
     /// Why that is not what one would hope for.
     pub notice: Option<String>,
     qemu: String,
+    host: Host,
     subjects: Vec<(Subject, PathBuf)>,
 }
 
@@ -81,7 +83,8 @@ impl Bench {
             BenchAccel::Kvm => choose(AccelChoice::Kvm)?,
             BenchAccel::Tcg => choose(AccelChoice::Tcg)?,
         };
-        Ok(Self { folder, accel, notice, qemu: qemu::version(workspace)?, subjects: ready })
+        let (qemu, host) = (qemu::version(workspace)?, Host::here()?);
+        Ok(Self { folder, accel, notice, qemu, host, subjects: ready })
     }
 
     /// Boots each subject `times` times, in turn; hands over each record as soon as it is there.
@@ -137,8 +140,7 @@ impl Bench {
     fn record(&self, boot: u32, subject: &Subject, cell: Cell, case: &Case) -> Record {
         let unit = if self.accel == Accel::Icount { Unit::Instructions } else { Unit::Ns };
         let release = said::release(case).or(subject.release.as_deref()).unwrap_or("unknown");
-        Record {
-            schema: SCHEMA,
+        let origin = Origin {
             release: release.to_owned(),
             flavor: subject.flavor.clone(),
             config: subject.config.clone(),
@@ -146,10 +148,10 @@ impl Bench {
             accel: self.accel.to_string(),
             cpu: self.accel.cpu().to_owned(),
             qemu: self.qemu.clone(),
+            host: self.host.clone(),
             boot,
-            cell,
-            outcome: said::outcome(case, unit),
-        }
+        };
+        Record { origin, cell, outcome: said::outcome(case, unit) }
     }
 }
 

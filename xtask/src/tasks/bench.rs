@@ -10,9 +10,10 @@ use anyhow::Result;
 use super::test_in_vm::explain;
 use crate::bench::plan::{self, Cell};
 use crate::bench::report;
-use crate::bench::result::{self, Record};
+use crate::bench::result::{self, Line, Record};
 use crate::bench::run::{Bench, Subject};
 use crate::cli::{self, BenchArgs, Flavor, KernelArgs};
+use crate::digest;
 use crate::exit::{self, Classify, Exit};
 use crate::guest::verdict;
 use crate::host::{self, Purpose};
@@ -83,7 +84,7 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
             flavor: cli::name(flavor),
             config: cli::name(&kernel.config),
             release: None,
-            build: None,
+            build: digest::sha256_file(image)?,
             bzimage: image.clone(),
             cells: cells(*flavor),
         })
@@ -95,7 +96,7 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
             flavor: manifest.flavor,
             config: manifest.config,
             release: Some(manifest.release),
-            build: Some(manifest.key),
+            build: manifest.key,
             bzimage: manifest.bzimage.path,
             cells: cells(*flavor),
         })
@@ -145,7 +146,7 @@ impl Sheet {
     fn add(&self, record: Record) {
         let mut open = self.lock();
         open.progress.above(|| println!("{}", report::line(&record)));
-        if let Err(error) = open.write(&record) {
+        if let Err(error) = open.write(record.clone()) {
             open.error.get_or_insert(error);
         }
         open.records.push(record);
@@ -163,9 +164,9 @@ impl Sheet {
 }
 
 impl Open {
-    fn write(&mut self, record: &Record) -> Result<()> {
+    fn write(&mut self, record: Record) -> Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let line = serde_json::to_string(record)? + "\n";
+        let line = Line::Local(record).to_json()? + "\n";
         file.write_all(line.as_bytes()).exit(Exit::Host, || "writing the results".to_owned())
     }
 }
