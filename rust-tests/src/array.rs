@@ -3,8 +3,8 @@
 
 use std::ptr;
 
-use anyhow::{Context, Result, ensure};
 use crate::sys::memory::Mapping;
+use anyhow::{Context, Result, ensure};
 
 /// Room for any address that UDP has.
 pub const NAME: usize = size_of::<libc::sockaddr_in6>();

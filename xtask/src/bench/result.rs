@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::feed::result::RealWorld;
 use super::origin::Origin;
 use super::plan::Cell;
 use super::statistics::Figure;
@@ -19,6 +20,8 @@ pub const SCHEMA: u32 = 2;
 pub enum Line {
     /// `bench local`: what a datagram costs over a guest's loopback.
     Local(Record),
+    /// `bench real-world`: what came of a feed between two guests.
+    RealWorld(RealWorld),
 }
 
 impl Line {

@@ -90,8 +90,7 @@ impl Receiver {
             return Ok(1);
         }
         // SAFETY: an array of that many messages, whose pointers and lengths are true.
-        let received =
-            unsafe { libc::recvmmsg(fd, headers, self.vlen, libc::MSG_DONTWAIT, ptr::null_mut()) };
+        let received = unsafe { libc::recvmmsg(fd, headers, self.vlen, libc::MSG_DONTWAIT, ptr::null_mut()) };
         count(received as isize)
     }
 
