@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::plan::Shard;
+
 /// Fetch Linux, patch it for cheap UDP receive, build it, package it, test it in a guest.
 #[derive(Debug, Parser)]
 #[command(
@@ -181,7 +183,13 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
     pub repeat: u32,
 
+    /// Measure this part of the plan alone, as in 2/8: for a machine of several. All kernels are in every part.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+
     /// Write the results there, a line of JSON a cell as soon as it is measured: see docs/results.md.
+    ///
+    /// What the file has already is not measured again: a plan that was cut off goes on where it was.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 

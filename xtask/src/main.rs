@@ -42,7 +42,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         }
         cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
         cli::Command::Bench { action: cli::BenchAction::Local(arguments) } => {
-            tasks::bench::run(&workspace, &arguments)
+            tasks::bench_local::run(&workspace, &arguments)
         }
         cli::Command::Bench { action: cli::BenchAction::Hints(arguments) } => {
             tasks::bench_hints::run(&workspace, &arguments)

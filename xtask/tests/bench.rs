@@ -66,14 +66,22 @@ fn instructions_are_sane_and_repeat() {
     assert!(median(true) > median(false) + 20.0, "a name costs nothing?");
 }
 
-/// A guest that is a shell script: `report` goes to the runner's port, `console` to the console.
-fn with_fake_guest(folder: &Path, report: &str, console: &str) -> (Option<i32>, String, Vec<Value>) {
+/// Guests that are a shell script: each tells of some cells, then ends. Returns how many were booted, too.
+fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec<Value>, usize) {
     let script = folder.join("qemu-system-x86_64");
+    let booted = folder.join("booted");
     let body = format!(
-        "#!/bin/sh\n[ \"$1\" = --version ] && exec echo QEMU 0\ncat >&0 <<'END'\n{report}\nEND\ncat <<'END'\n{console}\nEND\n"
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec echo QEMU 0\ncd {}\necho >> booted\n\
+         said=$(wc -l < booted).ktap\ncat $said >&0\n\
+         sed -n 's/^# start \\(.*\\)/fastnet: start \\1\\nfastnet: end \\1/p' $said\n",
+        folder.display(),
     );
     fs::write(&script, body).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&booted, "").unwrap();
+    for (number, said) in (1..).zip(guests) {
+        fs::write(folder.join(format!("{number}.ktap")), format!("KTAP version 1\n{said}\n")).unwrap();
+    }
     let file = folder.join("results.jsonl");
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let mut command = bench(
@@ -82,26 +90,23 @@ fn with_fake_guest(folder: &Path, report: &str, console: &str) -> (Option<i32>, 
     );
     command.env("PATH", path);
     let (code, said) = run(command);
-    (code, said, lines(&file))
+    (code, said, lines(&file), fs::read_to_string(booted).unwrap().len())
 }
 
 const CELLS: [&str; 2] = ["recvmmsg/ipv4/64/8", "recvmmsg/ipv4/64/8/name"];
 
-fn console() -> String {
-    CELLS.map(|cell| format!("fastnet: start {cell}\nfastnet: end {cell}")).join("\n")
-}
-
-fn report(cell: usize, rounds: usize) -> String {
+/// What a guest says of a cell, the `index`th that it measures.
+fn report(index: usize, cell: usize, rounds: usize) -> String {
     let name = CELLS[cell];
     let rounds = "# | round 8000 4 1\n".repeat(rounds);
-    format!("# start {name}\n# | release 6.6\n{rounds}ok {} {name}", cell + 1)
+    format!("# start {name}\n# | release 6.6\n{rounds}ok {index} {name}")
 }
 
 #[test]
 fn what_a_guest_says_is_written_down() {
     let folder = tempfile::tempdir().unwrap();
-    let said = format!("KTAP version 1\n1..2\n{}\n{}", report(0, 5), report(1, 5));
-    let (code, said, lines) = with_fake_guest(folder.path(), &said, &console());
+    let said = format!("1..2\n{}\n{}", report(1, 0, 5), report(2, 1, 5));
+    let (code, said, lines, _) = with_fake_guests(folder.path(), &[&said]);
     assert_eq!(code, Some(0));
     assert!(said.contains("| 64 | 8 | ipv4 | 2000 |\n| 64 | 8 | ipv4, name | 2000 |\n"));
     assert_eq!(lines.len(), 2);
@@ -109,23 +114,65 @@ fn what_a_guest_says_is_written_down() {
 }
 
 #[test]
-fn a_guest_that_dies_leaves_what_was_measured() {
+fn a_guest_that_dies_costs_one_cell_and_the_next_run_makes_it_good() {
     let folder = tempfile::tempdir().unwrap();
-    let said = format!("KTAP version 1\n1..2\n{}\n# start {}", report(0, 5), CELLS[1]);
-    let (code, said, lines) = with_fake_guest(folder.path(), &said, &console());
-    assert_eq!(code, Some(4));
+    let outcomes = |lines: &[Value]| -> Vec<_> {
+        lines
+            .iter()
+            .map(|line| [&line["name"], &line["outcome"]].map(ToString::to_string).join(" "))
+            .collect()
+    };
+    let dies = format!("1..2\n# start {}", CELLS[0]);
+    let (code, said, lines, booted) =
+        with_fake_guests(folder.path(), &[&dies, &format!("1..1\n{}", report(1, 1, 5))]);
+    assert_eq!((code, booted), (Some(4), 2));
     assert!(said.contains("console.log"));
-    let outcomes: Vec<_> = lines.iter().map(|line| (&line["outcome"], &line["verdict"])).collect();
-    assert_eq!(outcomes, [(&"measured".into(), &Value::Null), (&"failed".into(), &"lost".into())]);
+    assert_eq!(outcomes(&lines), [r#"false "failed""#, r#"true "measured""#]);
+    assert_eq!(lines[0]["verdict"], "lost");
+
+    let (code, said, lines, booted) =
+        with_fake_guests(folder.path(), &[&format!("1..1\n{}", report(1, 0, 5))]);
+    assert_eq!((code, booted), (Some(0), 1));
+    assert!(said.contains("1 of 2 cells are measured already"));
+    assert_eq!(outcomes(&lines), [r#"false "measured""#, r#"true "measured""#]);
+
+    let (code, said, again, booted) = with_fake_guests(folder.path(), &[]);
+    assert_eq!((code, booted), (Some(0), 0));
+    assert!(said.contains("| 64 | 8 | ipv4 | 2000 |"));
+    assert_eq!(again, lines);
+}
+
+#[test]
+fn a_guest_that_reaches_no_cell_is_not_booted_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said, lines, booted) = with_fake_guests(folder.path(), &["1..2"]);
+    assert_eq!((code, booted, lines.len()), (Some(4), 1, 0));
+    assert!(said.contains("2 cells were never reached"));
 }
 
 #[test]
 fn too_few_rounds_are_no_success() {
     let folder = tempfile::tempdir().unwrap();
-    let said = format!("KTAP version 1\n1..2\n{}\n{}", report(0, 5), report(1, 4));
-    let (code, _, lines) = with_fake_guest(folder.path(), &said, &console());
+    let said = format!("1..2\n{}\n{}", report(1, 0, 5), report(2, 1, 4));
+    let (code, _, lines, _) = with_fake_guests(folder.path(), &[&said]);
     assert_eq!(code, Some(4));
     assert_eq!(lines[1]["why"], "4 rounds came of 5");
+}
+
+#[test]
+fn results_of_another_kernel_are_not_added_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = format!("1..2\n{}\n{}", report(1, 0, 5), report(2, 1, 5));
+    with_fake_guests(folder.path(), &[&said]);
+    let file = folder.path().join("results.jsonl");
+    let old = fs::read_to_string(&file).unwrap();
+    let build = lines(&file)[0]["build"].to_string();
+    let other = old.replace(&build, r#""another""#);
+    fs::write(&file, &other).unwrap();
+    let (code, said, _, booted) = with_fake_guests(folder.path(), &[]);
+    assert_eq!((code, booted), (Some(2), 0));
+    assert!(said.contains("results.jsonl") && said.contains("build another"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), other);
 }
 
 #[test]

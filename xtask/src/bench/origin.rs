@@ -1,5 +1,6 @@
 //! Where a figure comes from: the kernel, the guest, and the host under it.
 
+use std::fmt;
 use std::fs;
 use std::thread;
 
@@ -15,7 +16,7 @@ pub struct Origin {
     pub flavor: String,
     /// Its configuration, as on the command line.
     pub config: String,
-    /// The `key` of its manifest, or the SHA-256 of an image that was given: equal builds are equal kernels.
+    /// The SHA-256 of its image: equal builds are equal kernels.
     pub build: String,
     /// `icount`, `tcg` or `kvm`.
     pub accel: String,
@@ -27,6 +28,32 @@ pub struct Origin {
     pub host: Host,
     /// Which boot of this kernel it was, counted from 1.
     pub boot: u32,
+}
+
+impl Origin {
+    /// In what the other is not comparable with this one, if in anything: each kernel may be in one build only, and
+    /// all else must be the same.
+    pub fn conflict(&self, other: &Self) -> Option<String> {
+        let of = |origin: &Self| -> [(&str, String); 6] {
+            let kernel =
+                |field: &str| if self.flavor == other.flavor { field.to_owned() } else { String::new() };
+            [
+                ("build", kernel(&origin.build)),
+                ("config", kernel(&origin.config)),
+                ("accel", origin.accel.clone()),
+                ("cpu", origin.cpu.clone()),
+                ("qemu", origin.qemu.clone()),
+                ("host", origin.host.to_string()),
+            ]
+        };
+        let differs = of(self).into_iter().zip(of(other)).find(|(ours, theirs)| ours != theirs);
+        differs.map(|((field, ours), (_, theirs))| {
+            format!(
+                "it has results of {}, {field} {theirs}, and this plan's are of {ours}: name another file",
+                other.flavor
+            )
+        })
+    }
 }
 
 /// The machine below the guest.
@@ -49,6 +76,12 @@ impl Host {
             cpu: model(&read("/proc/cpuinfo")?),
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
         })
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Linux {} on {} x {}", self.kernel, self.cores, self.cpu)
     }
 }
 
@@ -79,6 +112,33 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_not_be_compared_is_told() {
+        let ours = Origin::sample("stock", 1);
+        let conflict = |change: fn(&mut Origin)| {
+            let mut other = Origin::sample("stock", 1);
+            change(&mut other);
+            ours.conflict(&other)
+        };
+        assert_eq!(conflict(|other| other.boot = 2), None);
+        assert_eq!(conflict(|other| other.release = "6.6".into()), None);
+        assert_eq!(conflict(|other| (other.flavor, other.build) = ("fastnet".into(), "4567".into())), None);
+        let said = conflict(|other| other.build = "4567".into()).unwrap();
+        assert_eq!(
+            said,
+            "it has results of stock, build 4567, and this plan's are of 0123: name another file"
+        );
+        for change in [
+            |other: &mut Origin| other.config = "lean".into(),
+            |other: &mut Origin| (other.flavor, other.accel) = ("fastnet".into(), "tcg".into()),
+            |other: &mut Origin| other.cpu = "host".into(),
+            |other: &mut Origin| other.qemu = "QEMU 10".into(),
+            |other: &mut Origin| other.host.cores = 4,
+        ] {
+            assert!(conflict(change).is_some());
+        }
+    }
 
     #[test]
     fn a_cpu_has_a_name_or_none() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::origin::Origin;
 use super::plan::{Cell, Receiver, Shape};
 use super::result::{Outcome, Record};
-use super::statistics::{Figure, TOLERANCE, apart};
+use super::statistics::{Figure, Interval, TOLERANCE, apart};
 use crate::cli;
 
 /// A record in one line.
@@ -82,18 +82,27 @@ fn table(records: &[&Record], all: &[&Record]) -> String {
         let Shape { family, size, messages, name } = shape;
         let name = if name { ", name" } else { "" };
         let _ = write!(text, "| {size} | {messages} | {}{name} |", cli::name(&family));
-        let stock = median(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
+        let stock = medians(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
         for &receiver in &receivers {
-            let median = median(all, &records[0].origin.flavor, Cell { receiver, shape });
-            let _ = match (median, stock) {
-                (Some(median), Some(stock)) => write!(text, " {median:.0} ({:.3}) |", median / stock),
-                (Some(median), None) => write!(text, " {median:.0} |"),
-                (None, _) => write!(text, " |"),
-            };
+            text += &entry(&medians(all, &records[0].origin.flavor, Cell { receiver, shape }), &stock);
         }
         text.push('\n');
     }
     text
+}
+
+/// A cell of a table: the median of all boots; where stock was measured the ratio to it, and of three boots or more how
+/// sure that is.
+fn entry(boots: &[f64], stock: &[f64]) -> String {
+    let median = |boots| Figure::of(boots).map(|figure| figure.median);
+    match (median(boots), median(stock), Interval::of_ratio(boots, stock)) {
+        (Some(median), Some(stock), Some(Interval { low, high })) => {
+            format!(" {median:.0} ({:.3}, {low:.3} to {high:.3}) |", median / stock)
+        }
+        (Some(median), Some(stock), None) => format!(" {median:.0} ({:.3}) |", median / stock),
+        (Some(median), None, _) => format!(" {median:.0} |"),
+        (None, ..) => " |".to_owned(),
+    }
 }
 
 /// The cells whose boots differ by more than is tolerated, a line each, and how many were measured more than once.
@@ -193,6 +202,13 @@ mod tests {
 | 1000 uniform messages | 51.0 | 4 KiB |
 ";
         assert_eq!(tables(&records), expected);
+    }
+
+    #[test]
+    fn three_boots_tell_how_sure_a_ratio_is() {
+        assert_eq!(entry(&[50.0, 52.0, 51.0], &[100.0; 3]), " 51 (0.510, 0.500 to 0.520) |");
+        assert_eq!(entry(&[50.0, 52.0], &[100.0; 2]), " 51 (0.510) |");
+        assert_eq!(entry(&[], &[100.0]), " |");
     }
 
     #[test]

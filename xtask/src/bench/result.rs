@@ -60,6 +60,12 @@ impl Record {
         }
     }
 
+    /// Whether both are of the same cell, kernel and boot.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        let of = |record: &Self| (record.cell, record.origin.boot);
+        of(self) == of(other) && self.origin.build == other.origin.build
+    }
+
     /// Whether something was lost or wrong, or the guest died.
     pub fn failed(&self) -> bool {
         matches!(self.outcome, Outcome::Failed { .. })

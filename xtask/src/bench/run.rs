@@ -1,17 +1,19 @@
 //! Boots kernels and has them measured.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tempfile::TempPath;
 
 use super::origin::{Host, Origin};
 use super::plan::Cell;
 use super::result::{Record, Unit};
 use super::said;
 use crate::cli::{AccelChoice, BenchAccel};
-use crate::exit::{Classify, Exit};
+use crate::exit::{self, Classify, Exit};
+use crate::guest::executables::Receivers;
 use crate::guest::initramfs::Initramfs;
 use crate::guest::qemu::{self, Accel, Machine};
 use crate::guest::session::{self, Limits};
@@ -37,7 +39,7 @@ pub struct Subject {
     pub config: String,
     /// What it calls itself, as far as its build tells.
     pub release: Option<String>,
-    /// Its build's key, or its image's SHA-256.
+    /// Its image's SHA-256.
     pub build: String,
     /// The image.
     pub bzimage: PathBuf,
@@ -53,75 +55,135 @@ pub struct Bench {
     pub accel: Accel,
     /// Why that is not what one would hope for.
     pub notice: Option<String>,
+    unit: Unit,
     qemu: String,
     host: Host,
-    subjects: Vec<(Subject, PathBuf)>,
+    built: Receivers,
+    subjects: Vec<Subject>,
+}
+
+/// One boot of a subject, or what a guest that died has left of it.
+struct Job<'a> {
+    subject: &'a Subject,
+    boot: u32,
+    attempt: u32,
+    cells: Vec<Cell>,
+}
+
+/// What came of a plan's cells.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// Every case, a cell's or not.
+    pub cases: Vec<Case>,
+    /// How many cells were never reached: a guest died before its first.
+    pub not_run: usize,
 }
 
 impl Bench {
-    /// Builds the receivers and an initramfs a subject, and settles on the accelerator.
+    /// Builds the receivers, and settles on the accelerator.
     pub fn prepare(workspace: &Workspace, subjects: Vec<Subject>, choice: BenchAccel) -> Result<Self> {
         let built = executables::build_receivers(workspace)?;
         let folder = runs::new_folder(workspace)?;
-        let unit = if choice == BenchAccel::Icount { Unit::Instructions } else { Unit::Ns };
-        let mut ready = Vec::new();
-        for subject in subjects {
-            let cells: Vec<_> = subject.cells.iter().map(|cell| format!("{cell} {unit}\n")).collect();
-            let mut initramfs = Initramfs::new();
-            initramfs.executable("init", &built.init)?;
-            initramfs.executable("receivers", &built.receivers)?;
-            initramfs.file("cells", cells.concat().as_bytes());
-            let file = folder.join(format!("initramfs-{}", subject.flavor));
-            initramfs.write(&file).exit(Exit::Host, || format!("writing {}", file.display()))?;
-            ready.push((subject, file));
-        }
-        let (first, initramfs) = ready.first().context("no kernel to measure")?;
-        let choose = |choice| accel::choose(workspace, choice, &first.bzimage, initramfs);
+        let first = subjects.first().context("no kernel to measure")?;
+        let choose = |choice| {
+            let initramfs = initramfs(&built, &folder.join("probe"), "")?;
+            accel::choose(workspace, choice, &first.bzimage, &initramfs)
+        };
         let (accel, notice) = match choice {
             BenchAccel::Icount => (Accel::Icount, None),
             BenchAccel::Auto => choose(AccelChoice::Auto)?,
             BenchAccel::Kvm => choose(AccelChoice::Kvm)?,
             BenchAccel::Tcg => choose(AccelChoice::Tcg)?,
         };
+        let unit = if accel == Accel::Icount { Unit::Instructions } else { Unit::Ns };
         let (qemu, host) = (qemu::version(workspace)?, Host::here()?);
-        Ok(Self { folder, accel, notice, qemu, host, subjects: ready })
+        Ok(Self { folder, accel, notice, unit, qemu, host, built, subjects })
     }
 
-    /// Boots each subject `times` times, in turn; hands over each record as soon as it is there.
-    ///
-    /// Returns every case, a record's or not, and how many cells were never reached.
-    pub fn run(&self, times: u32, on_record: &(dyn Fn(Record) + Sync)) -> Result<(Vec<Case>, usize)> {
-        // Whoever counts instructions does not feel how busy the host is.
-        let together = if self.accel == Accel::Icount { self.subjects.len() } else { 1 };
-        let (mut cases, mut not_run) = (Vec::new(), 0);
-        for boot in 1..=times {
-            for subjects in self.subjects.chunks(together) {
-                let guest = |number: u32, events| {
-                    let (subject, initramfs) = &subjects[number as usize];
-                    self.boot(boot, subject, initramfs, events, on_record)
-                };
-                for outcome in at_once(u32::try_from(subjects.len())?, guest)? {
-                    cases.extend(outcome.cases);
-                    not_run += outcome.not_run;
+    /// Where in the plan a record has its place: its boot, its kernel, its cell. None if it has none.
+    pub fn place(&self, record: &Record) -> Option<(u32, usize, usize)> {
+        let origin = &record.origin;
+        let subject = self.subjects.iter().position(|subject| subject.build == origin.build)?;
+        let cell = self.subjects[subject].cells.iter().position(|cell| *cell == record.cell)?;
+        Some((origin.boot, subject, cell))
+    }
+
+    /// Makes sure that records come from what is measured now: others can't be compared with it, nor go into one file.
+    pub fn fits<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Result<()> {
+        for record in records {
+            for subject in &self.subjects {
+                let ours = self.origin(record.origin.boot, subject, record.origin.release.clone());
+                if let Some(differs) = ours.conflict(&record.origin) {
+                    return Err(exit::error(Exit::Usage, differs));
                 }
             }
         }
-        Ok((cases, not_run))
+        Ok(())
     }
 
-    fn boot(
-        &self,
-        boot: u32,
-        subject: &Subject,
-        initramfs: &std::path::Path,
-        events: Events,
-        on_record: &dyn Fn(Record),
-    ) -> Result<session::Outcome> {
-        let folder = self.folder.join(format!("{}-{boot}", subject.flavor));
+    /// How many cells `times` boots have that are not among `done`.
+    pub fn missing(&self, times: u32, done: &[Record]) -> usize {
+        (1..=times).flat_map(|boot| self.jobs(boot, done)).map(|job| job.cells.len()).sum()
+    }
+
+    /// Boots each subject `times` times, in turn, for what is not among `done`; hands over each record as soon as it
+    /// is there. What a guest that died has left is measured by another.
+    pub fn run(&self, times: u32, done: &[Record], on_record: &(dyn Fn(Record) + Sync)) -> Result<Ran> {
+        // Whoever counts instructions does not feel how busy the host is.
+        let together = if self.accel == Accel::Icount { self.subjects.len() } else { 1 };
+        let mut ran = Ran::default();
+        for boot in 1..=times {
+            for jobs in self.jobs(boot, done).chunks_mut(together) {
+                self.finish(jobs, on_record, &mut ran)?;
+            }
+        }
+        Ok(ran)
+    }
+
+    /// A job a subject that has anything left to do.
+    fn jobs(&self, boot: u32, done: &[Record]) -> Vec<Job<'_>> {
+        let left = |subject: &Subject| -> Vec<Cell> {
+            let of = |record: &&Record| record.origin.boot == boot && record.origin.build == subject.build;
+            let done: Vec<_> = done.iter().filter(of).filter(|record| !record.failed()).collect();
+            let is_done = |cell: &Cell| done.iter().any(|record| record.cell == *cell);
+            subject.cells.iter().copied().filter(|cell| !is_done(cell)).collect()
+        };
+        let jobs =
+            self.subjects.iter().map(|subject| Job { subject, boot, attempt: 1, cells: left(subject) });
+        jobs.filter(|job| !job.cells.is_empty()).collect()
+    }
+
+    /// Boots all jobs at once, and again those of which cells are left, for as long as each boot reaches at least one.
+    fn finish(&self, jobs: &mut [Job<'_>], on_record: &(dyn Fn(Record) + Sync), ran: &mut Ran) -> Result<()> {
+        while jobs.iter().any(|job| !job.cells.is_empty()) {
+            let left: Vec<_> = jobs.iter_mut().filter(|job| !job.cells.is_empty()).collect();
+            let guest = |number: u32, events| self.boot(left[number as usize], events, on_record);
+            let outcomes = at_once(u32::try_from(left.len())?, guest)?;
+            for (job, outcome) in left.into_iter().zip(outcomes) {
+                let reached = |cell: &Cell| outcome.cases.iter().any(|case| case.name == cell.to_string());
+                let before = job.cells.len();
+                job.cells.retain(|cell| !reached(cell));
+                if job.cells.len() == before {
+                    ran.not_run += before;
+                    job.cells.clear();
+                }
+                job.attempt += 1;
+                ran.cases.extend(outcome.cases);
+            }
+        }
+        Ok(())
+    }
+
+    fn boot(&self, job: &Job<'_>, events: Events, on_record: &dyn Fn(Record)) -> Result<session::Outcome> {
+        let Job { subject, boot, attempt, cells } = job;
+        let again = if *attempt > 1 { format!(".{attempt}") } else { String::new() };
+        let folder = self.folder.join(format!("{}-{boot}{again}", subject.flavor));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        let lines: Vec<_> = cells.iter().map(|cell| format!("{cell} {}\n", self.unit)).collect();
+        let initramfs = initramfs(&self.built, &folder.join("initramfs"), &lines.concat())?;
         let machine = Machine {
             kernel: &subject.bzimage,
-            initramfs,
+            initramfs: &initramfs,
             accel: self.accel,
             smp: 1,
             memory: MEMORY,
@@ -131,17 +193,21 @@ impl Bench {
             init: format!("bench --deadline {}", LIMITS.test.as_secs()),
         };
         session::run(&machine, LIMITS, &folder, events, &|case| {
-            if let Some(cell) = subject.cells.iter().find(|cell| cell.to_string() == case.name) {
-                on_record(self.record(boot, subject, *cell, case));
+            if let Some(cell) = cells.iter().find(|cell| cell.to_string() == case.name) {
+                on_record(self.record(*boot, subject, *cell, case));
             }
         })
     }
 
     fn record(&self, boot: u32, subject: &Subject, cell: Cell, case: &Case) -> Record {
-        let unit = if self.accel == Accel::Icount { Unit::Instructions } else { Unit::Ns };
         let release = said::release(case).or(subject.release.as_deref()).unwrap_or("unknown");
-        let origin = Origin {
-            release: release.to_owned(),
+        let origin = self.origin(boot, subject, release.to_owned());
+        Record { origin, cell, outcome: said::outcome(case, self.unit) }
+    }
+
+    fn origin(&self, boot: u32, subject: &Subject, release: String) -> Origin {
+        Origin {
+            release,
             flavor: subject.flavor.clone(),
             config: subject.config.clone(),
             build: subject.build.clone(),
@@ -150,16 +216,17 @@ impl Bench {
             qemu: self.qemu.clone(),
             host: self.host.clone(),
             boot,
-        };
-        Record { origin, cell, outcome: said::outcome(case, unit) }
+        }
     }
 }
 
-impl Drop for Bench {
-    /// They are large, and made anew by every run.
-    fn drop(&mut self) {
-        for (_, initramfs) in &self.subjects {
-            let _ = fs::remove_file(initramfs);
-        }
-    }
+/// Writes an initramfs whose runner measures `cells`. It is large, and goes when it is dropped.
+fn initramfs(built: &Receivers, file: &Path, cells: &str) -> Result<TempPath> {
+    let mut initramfs = Initramfs::new();
+    initramfs.executable("init", &built.init)?;
+    initramfs.executable("receivers", &built.receivers)?;
+    initramfs.file("cells", cells.as_bytes());
+    let written = TempPath::try_from_path(file)?;
+    initramfs.write(file).exit(Exit::Host, || format!("writing {}", file.display()))?;
+    Ok(written)
 }

@@ -1,7 +1,7 @@
 //! The subcommands, one file each. Nothing else prints a result.
 
-pub mod bench;
 pub mod bench_hints;
+pub mod bench_local;
 pub mod bench_profile;
 pub mod build_kernel;
 pub mod ci;

@@ -1,0 +1,143 @@
+//! `cargo xtask bench local`: what receiving costs over a guest's loopback.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Result;
+
+use super::test_in_vm::explain;
+use crate::bench::ledger::Ledger;
+use crate::bench::plan::{self, Cell};
+use crate::bench::report;
+use crate::bench::result::Record;
+use crate::bench::run::{Bench, Ran, Subject};
+use crate::cli::{self, BenchArgs, Flavor, KernelArgs};
+use crate::digest;
+use crate::exit::{self, Classify, Exit};
+use crate::guest::verdict;
+use crate::host::{self, Purpose};
+use crate::kernel;
+use crate::progress::{Progress, Unit};
+use crate::workspace::Workspace;
+
+/// Runs the command.
+pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
+    let json = arguments.json.as_deref();
+    let mut ledger = Ledger::open(json)?;
+    let subjects = subjects(workspace, arguments)?;
+    let cells: usize = subjects.iter().map(|subject| subject.cells.len()).sum();
+    let bench = Bench::prepare(workspace, subjects, arguments.accel)?;
+    if let Some(notice) = &bench.notice {
+        println!("{notice}");
+    }
+    bench
+        .fits(ledger.records())
+        .exit(Exit::Usage, || format!("--json {}", json.unwrap_or(Path::new("")).display()))?;
+    let done: Vec<_> = ledger.records().cloned().collect();
+    let all = cells * arguments.repeat as usize;
+    let missing = bench.missing(arguments.repeat, &done);
+    if missing < all {
+        println!("{} of {all} cells are measured already", all - missing);
+    }
+    let ran = measure(&bench, &mut ledger, arguments.repeat, &done, missing)?;
+    ledger.finish(|record| bench.place(record).map_or((1, None), |place| (0, Some(place))))?;
+    for case in ran.cases.iter().filter(|case| case.verdict.exit().is_some()) {
+        explain(case);
+    }
+    let records: Vec<_> = ledger.records().filter(|record| bench.place(record).is_some()).cloned().collect();
+    // What a guest said that passed and still makes no sense is an end like a guest's own.
+    let senseless = records.iter().any(Record::failed).then_some(Exit::Guest);
+    let end = if missing == 0 { senseless } else { verdict::exit(&ran.cases).or(senseless) };
+    if matches!(end, Some(Exit::Guest)) {
+        let consoles = bench.folder.join("*/console.log");
+        println!(
+            "\na guest died, {} cells were never reached; consoles: {}",
+            ran.not_run,
+            consoles.display()
+        );
+    }
+    println!("{}", report::tables(&records));
+    let (differ, repeated) = report::disagreements(&records);
+    if repeated > 0 {
+        println!("{} of {repeated} cells differ by more than 0.5 % from boot to boot", differ.len());
+    }
+    for line in differ {
+        println!("{line}");
+    }
+    end.map_or(Ok(()), |exit| Err(exit::said(exit)))
+}
+
+/// Boots what there is to boot; each record is shown and written down as it comes.
+fn measure(bench: &Bench, ledger: &mut Ledger, times: u32, done: &[Record], missing: usize) -> Result<Ran> {
+    if missing == 0 {
+        return Ok(Ran::default());
+    }
+    println!("logs in {}", bench.folder.display());
+    let progress = Progress::start("measuring", Unit::Steps, Some(missing as u64));
+    // What went wrong first, and all that waits for a turn.
+    let sheet = Mutex::new((ledger, progress, Ok(())));
+    let ran = bench.run(times, done, &|record| {
+        let mut sheet = sheet.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ledger, progress, written) = &mut *sheet;
+        progress.above(|| println!("{}", report::line(&record)));
+        progress.set(progress.position() + 1);
+        if written.is_ok() {
+            *written = ledger.add(record);
+        }
+    })?;
+    let (_, _, written) = sheet.into_inner().unwrap_or_else(PoisonError::into_inner);
+    written.map(|()| ran)
+}
+
+/// The kernels to boot, built first unless they were given, and what each is measured in.
+fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>> {
+    let BenchArgs { kernel, bzimage, quick, filter, shard, .. } = arguments;
+    let flavors: Vec<_> = match kernel.flavor {
+        _ if !bzimage.is_empty() => bzimage.iter().map(|(flavor, _)| *flavor).collect(),
+        Some(flavor) => vec![flavor],
+        None => plan::flavors(*quick).to_vec(),
+    };
+    let cells = |flavor: Flavor| -> Vec<Cell> {
+        let wanted = |cell: &Cell| filter.as_ref().is_none_or(|filter| cell.to_string().contains(filter));
+        let all = plan::cells(*quick, flavor);
+        let ours = match shard {
+            Some(shard) => shard.of(all),
+            None => all,
+        };
+        ours.into_iter().filter(wanted).collect()
+    };
+    if flavors.iter().all(|flavor| cells(*flavor).is_empty()) {
+        let filter = filter.as_deref().unwrap_or_default();
+        let part = if shard.is_some() { "this part of the plan" } else { "the plan" };
+        return Err(exit::error(Exit::Usage, format!("no cell of {part} has a name with {filter:?} in it")));
+    }
+    let mut needed = vec![Purpose::Guest];
+    if bzimage.is_empty() {
+        needed.extend([Purpose::Fetch, Purpose::Build]);
+    }
+    host::require(&needed, kernel.yes)?;
+    let given = bzimage.iter().map(|(flavor, image)| {
+        Ok(Subject {
+            flavor: cli::name(flavor),
+            config: cli::name(&kernel.config),
+            release: None,
+            build: digest::sha256_file(image)?,
+            bzimage: image.clone(),
+            cells: cells(*flavor),
+        })
+    });
+    let built = flavors.iter().filter(|_| bzimage.is_empty()).map(|flavor| {
+        let asked = KernelArgs { flavor: Some(*flavor), ..kernel.clone() };
+        let manifest = kernel::build_kernel(workspace, &asked)?.manifest;
+        Ok(Subject {
+            flavor: manifest.flavor,
+            config: manifest.config,
+            release: Some(manifest.release),
+            build: manifest.bzimage.sha256,
+            bzimage: manifest.bzimage.path,
+            cells: cells(*flavor),
+        })
+    });
+    let subjects: Result<Vec<_>> = given.chain(built).collect();
+    Ok(subjects?.into_iter().filter(|subject| !subject.cells.is_empty()).collect())
+}
