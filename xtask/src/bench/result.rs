@@ -25,6 +25,15 @@ pub enum Line {
 }
 
 impl Line {
+    /// Whether both are of the same, so that the newer one counts.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Local(ours), Self::Local(theirs)) => ours.is_of_the_same(theirs),
+            (Self::RealWorld(ours), Self::RealWorld(theirs)) => ours.is_of_the_same(theirs),
+            _ => false,
+        }
+    }
+
     /// As it is written: one line, its schema first, without the line's end.
     pub fn to_json(&self) -> Result<String> {
         #[derive(Serialize)]
@@ -34,6 +43,18 @@ impl Line {
             line: &'a Line,
         }
         Ok(serde_json::to_string(&Written { schema: SCHEMA, line: self })?)
+    }
+}
+
+impl From<Record> for Line {
+    fn from(record: Record) -> Self {
+        Self::Local(record)
+    }
+}
+
+impl From<RealWorld> for Line {
+    fn from(run: RealWorld) -> Self {
+        Self::RealWorld(run)
     }
 }
 

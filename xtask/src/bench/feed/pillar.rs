@@ -66,6 +66,12 @@ pub fn generate(count: usize, rate: u32) -> Result<Feed> {
     )
 }
 
+/// The mix in words.
+pub fn mix() -> String {
+    let kinds = MIX.map(|Kind { message, size, share }| format!("{share} % {message} of {size}"));
+    format!("of a hundred datagrams (assumed), with all their bytes: {}", kinds.join(", "))
+}
+
 /// The size of the kind that `percent` falls to.
 fn size(percent: u32) -> u16 {
     let mut above = 0;

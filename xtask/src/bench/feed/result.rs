@@ -48,8 +48,8 @@ pub struct About {
     pub name: String,
     /// How many datagrams it has.
     pub datagrams: u64,
-    /// From the first to the last, as planned.
-    pub seconds: f64,
+    /// From the first to the last, as planned, in nanoseconds.
+    pub duration: u64,
 }
 
 /// What came of a run.
@@ -113,6 +113,13 @@ impl RealWorld {
             Outcome::Skipped { .. } | Outcome::Failed { .. } => None,
         }
     }
+
+    /// Whether both are of the same run.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        let of =
+            |run: &Self| (run.receiver, run.stamps, run.buffer, run.origin.boot, run.origin.build.clone());
+        of(self) == of(other) && self.feed == other.feed
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +133,7 @@ impl RealWorld {
             receiver,
             stamps,
             buffer: 8 << 20,
-            feed: About { name: "a feed".into(), datagrams: 1000, seconds: 0.1 },
+            feed: About { name: "a feed".into(), datagrams: 1000, duration: 100_000_000 },
             outcome,
         }
     }

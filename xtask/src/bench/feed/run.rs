@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::Feed;
-use super::result::{About, RealWorld, Way};
+use super::result::{About, Outcome, RealWorld, Way};
 use super::said::Pair;
 use crate::bench::origin::{Host, Origin};
 use crate::cli::{self, AccelChoice};
@@ -33,7 +33,7 @@ pub struct Kernel {
     pub flavor: String,
     /// Its configuration.
     pub config: String,
-    /// Its build's key, or its image's SHA-256.
+    /// Its image's SHA-256.
     pub build: String,
     /// The image.
     pub bzimage: PathBuf,
@@ -77,6 +77,8 @@ pub struct Feeder {
     pub notice: Option<String>,
     feed: Feed,
     encoded: Vec<u8>,
+    /// Of the feed, in nanoseconds.
+    duration: u64,
     buffer: u32,
     sender: Kernel,
     built: Fed,
@@ -102,9 +104,9 @@ impl Feeder {
         let (accel, notice) = accel::choose(workspace, choice, &sender.bzimage, &probe)?;
         fs::remove_file(&probe).with_context(|| format!("removing {}", probe.display()))?;
         let feed = feed(accel)?;
-        let encoded = feed.encode()?;
+        let (encoded, duration) = (feed.encode()?, u64::try_from(feed.duration().as_nanos())?);
         let (qemu, host) = (qemu::version(workspace)?, Host::here()?);
-        Ok(Self { folder, accel, notice, feed, encoded, buffer, sender, built, qemu, host })
+        Ok(Self { folder, accel, notice, feed, encoded, duration, buffer, sender, built, qemu, host })
     }
 
     /// What is sent.
@@ -151,14 +153,28 @@ impl Feeder {
             ended
         });
         let [sender, receiver] = <[_; 2]>::try_from(ended?).ok().context("two guests have two ends")?;
-        Ok(self.record(run, &Pair { sender, receiver }))
+        let pair = Pair { sender, receiver };
+        let outcome = pair.outcome(self.feed.datagrams().len() as u64, stamps);
+        Ok(self.record(run, pair.release().unwrap_or("unknown"), outcome))
     }
 
-    fn record(&self, run: &Run<'_>, pair: &Pair) -> RealWorld {
+    /// What came of this run earlier, among `earlier`: of the same kernels, feed and machine, and with an end.
+    pub fn known<'r>(
+        &self,
+        run: &Run<'_>,
+        mut earlier: impl Iterator<Item = &'r RealWorld>,
+    ) -> Option<&'r RealWorld> {
+        earlier.find(|known| {
+            let ours = self.record(run, &known.origin.release, known.outcome.clone());
+            ours == **known && !matches!(known.outcome, Outcome::Failed { .. })
+        })
+    }
+
+    fn record(&self, run: &Run<'_>, release: &str, outcome: Outcome) -> RealWorld {
         let Run { kernel, way, stamps, boot } = *run;
         let datagrams = self.feed.datagrams().len() as u64;
         let origin = Origin {
-            release: pair.release().unwrap_or("unknown").to_owned(),
+            release: release.to_owned(),
             flavor: kernel.flavor.clone(),
             config: kernel.config.clone(),
             build: kernel.build.clone(),
@@ -174,12 +190,8 @@ impl Feeder {
             receiver: way,
             stamps,
             buffer: self.buffer,
-            feed: About {
-                name: self.feed.name.clone(),
-                datagrams,
-                seconds: self.feed.duration().as_secs_f64(),
-            },
-            outcome: pair.outcome(datagrams, stamps),
+            feed: About { name: self.feed.name.clone(), datagrams, duration: self.duration },
+            outcome,
         }
     }
 }
