@@ -10,14 +10,14 @@ use rust_tests::sys::stamps::stamp_all;
 
 use crate::receiver::{Receiver, Way};
 use crate::script::Script;
-use crate::send::{self, PORT};
+use crate::send::{self, ASK, ENOUGH, PORT};
 use crate::tally::Tally;
 
 /// The receiver's.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 2);
 
 /// The question is asked so often: the other guest may still boot.
-const ASK: (u32, Duration) = (300, Duration::from_millis(200));
+const ASKED: (u32, Duration) = (300, Duration::from_millis(200));
 /// When nothing has come for so long, beyond the feed's own pauses, nothing will.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -56,15 +56,16 @@ pub fn receive(script: &Script, way: Way, stamped: bool, buffer: i32) -> Result<
             break;
         }
     }
+    asker.send_to(ENOUGH, (send::ADDRESS, PORT)).context("ending the feed")?;
     tally.print();
     Ok(())
 }
 
 /// Asks for the feed until it comes.
 fn ask(socket: &UdpSocket, receiver: &Receiver) -> Result<()> {
-    let (times, pause) = ASK;
+    let (times, pause) = ASKED;
     for _ in 0..times {
-        socket.send_to(b"feed, please", (send::ADDRESS, PORT)).context("asking for the feed")?;
+        socket.send_to(ASK, (send::ADDRESS, PORT)).context("asking for the feed")?;
         if receiver.wait(pause)? {
             return Ok(());
         }

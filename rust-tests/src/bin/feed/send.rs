@@ -13,7 +13,12 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 1);
 /// On both sides.
 pub const PORT: u16 = 7700;
 
-/// How long the other guest may take to boot and ask.
+/// By this the sender is asked for the feed.
+pub const ASK: &[u8] = b"feed, please";
+/// And by this it hears that nobody waits for more.
+pub const ENOUGH: &[u8] = b"enough";
+
+/// How long the other guest may take to boot and ask, and to have enough.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// From the question to the first datagram.
 const LEAD: Duration = Duration::from_millis(20);
@@ -37,7 +42,18 @@ pub fn send(script: &Script) -> Result<()> {
     }
     println!("sent {}", script.datagrams().len());
     println!("late {}", latest.as_nanos());
+    socket.set_read_timeout(Some(PATIENCE + script.longest_pause())).context("SO_RCVTIMEO")?;
+    stay(&socket);
     Ok(())
+}
+
+/// Waits until the receiver has enough: what is still on its way to the wire would end with this guest. Where the
+/// receiver never says so, its own guest tells why.
+fn stay(socket: &UdpSocket) {
+    let mut word = [0; 16];
+    while let Ok(length) = socket.recv(&mut word)
+        && word[..length] != *ENOUGH
+    {}
 }
 
 /// Waits, at the end with the CPU, and tells how much later than `due` it is.

@@ -160,3 +160,44 @@ impl Measured {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::ledger::Ledger;
+    use crate::bench::result::{self, Line};
+
+    #[test]
+    fn lines_read_back() {
+        let died = Outcome::Failed { verdict: "panic".into(), why: "receiver: Oops".into() };
+        let runs = [
+            Outcome::Measured(Measured::sample(123.5, 3, true)),
+            Outcome::Measured(Measured::sample(99.0, 0, false)),
+            died,
+        ];
+        let written = runs.map(|outcome| Line::from(RealWorld::sample("fastnet", Way::Remembered, outcome)));
+        let lines: Vec<_> = written.iter().map(|line| line.to_json().unwrap()).collect();
+        assert_eq!(result::read(&lines.join("\n")).unwrap(), written);
+        // The names that docs/results.md promises.
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        let arrival = &line["latency"]["arrival"];
+        assert_eq!((&line["experiment"], &line["receiver"]), (&"real-world".into(), &"remembered".into()));
+        assert_eq!((&line["lost"], &line["ns"], &line["stamps"]), (&3.into(), &123.5.into(), &true.into()));
+        assert_eq!((&arrival["bars"][0][0], &arrival["p99_9"]), (&1500.into(), &serde_json::Value::Null));
+    }
+
+    #[test]
+    fn a_second_try_takes_the_place_of_the_first() {
+        let mut ledger = Ledger::open(None).unwrap();
+        let run = |ns, flavor| {
+            let outcome = Outcome::Measured(Measured::sample(ns, 0, false));
+            RealWorld::sample(flavor, Way::Recvmmsg, outcome)
+        };
+        let mut stock = run(3.0, "stock");
+        stock.origin.build = "4567".into();
+        for run in [run(1.0, "fastnet"), stock.clone(), run(2.0, "fastnet")] {
+            ledger.add(run).unwrap();
+        }
+        assert!(ledger.runs().eq(&[stock, run(2.0, "fastnet")]));
+    }
+}
