@@ -142,10 +142,12 @@ impl Machine<'_> {
     fn command_line(&self) -> String {
         // Whoever looks on takes addresses for those of the image.
         let nokaslr = if self.gdb || self.gate.is_some() { "nokaslr " } else { "" };
-        // A translator that a busy host starves is no kernel that stalls.
+        // A translator that a busy host starves is no kernel that stalls, nor a machine whose timer does not work.
         let patience = match self.accel {
             Accel::Kvm => "",
-            Accel::Tcg | Accel::Icount => "rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 ",
+            Accel::Tcg | Accel::Icount => {
+                "no_timer_check rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 "
+            }
         };
         // What the kernel says for information only would be counted: a character is 87 us to a serial console.
         let loglevel = if self.accel == Accel::Icount { 6 } else { 7 };

@@ -87,6 +87,7 @@ fn carry(mut from: &UnixStream, mut to: &UnixStream) {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
+    use std::time::Duration;
 
     use super::*;
 
@@ -97,6 +98,8 @@ mod tests {
             let carrier = scope.spawn(|| wire.carry());
             let [mut left, mut right] =
                 [0, 1].map(|end: usize| UnixStream::connect(&wire.ends[end].path).unwrap());
+            right.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            left.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             let mut came = [0; 5];
             left.write_all(b"there").unwrap();
             right.read_exact(&mut came).unwrap();
