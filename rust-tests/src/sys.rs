@@ -21,6 +21,7 @@ pub mod raw;
 mod receive;
 pub mod shape;
 pub mod stamps;
+pub mod switches;
 pub mod uring;
 pub mod witness;
 

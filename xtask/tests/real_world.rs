@@ -1,15 +1,17 @@
 //! `bench real-world` from the command line to its file: with real guests, and with an emulator that is a script.
-//!
-//! The guests need a kernel: `FASTNET_BZIMAGE`, else a `vm` kernel built in `target/kernel`.
 #![expect(clippy::disallowed_methods, reason = "a test of the program runs the program")]
 #![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
 
+mod bzimage;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use bzimage::kernel;
 
 fn bench(image: &Path, json: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -27,18 +29,6 @@ fn run(mut command: Command) -> (Option<i32>, String) {
 
 fn lines(file: &Path) -> Vec<Value> {
     fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn kernel() -> PathBuf {
-    let built = || {
-        let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel");
-        let trees = fs::read_dir(kernels).ok()?.filter_map(Result::ok);
-        trees.map(|tree| tree.path().join("O-vm/arch/x86/boot/bzImage")).find(|image| image.exists())
-    };
-    std::env::var_os("FASTNET_BZIMAGE")
-        .map(PathBuf::from)
-        .or_else(built)
-        .expect("no kernel: run `cargo xtask build-kernel`, or set FASTNET_BZIMAGE")
 }
 
 /// Lines that were measured; a stock kernel skips what it can't.

@@ -1,18 +1,20 @@
 //! Every verdict, seen: guests with a fault on purpose, and an emulator that is one.
-//!
-//! The guests need a kernel: `FASTNET_BZIMAGE`, else any `vm` kernel built in `target/kernel`.
 #![expect(clippy::disallowed_methods, reason = "a test of the program runs the program")]
 #![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
+
+mod bzimage;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use bzimage::kernel;
 
 /// A run of `test-in-vm` that has begun.
 struct Run {
@@ -108,18 +110,6 @@ impl Ended {
         let last = self.said.trim_end().lines().last().unwrap();
         assert!(last.ends_with(" skipped") && last.contains(" passed, "), "{last}");
     }
-}
-
-fn kernel() -> PathBuf {
-    let built = || {
-        let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel");
-        let trees = fs::read_dir(kernels).ok()?.filter_map(Result::ok);
-        trees.map(|tree| tree.path().join("O-vm/arch/x86/boot/bzImage")).find(|image| image.exists())
-    };
-    std::env::var_os("FASTNET_BZIMAGE")
-        .map(PathBuf::from)
-        .or_else(built)
-        .expect("no kernel: run `cargo xtask build-kernel`, or set FASTNET_BZIMAGE")
 }
 
 fn test_in_vm(kernel: &Path, arguments: &str) -> Command {

@@ -1,4 +1,4 @@
-//! Rounds by the hundred thousand, in a process a CPU.
+//! Rounds by the hundred thousand, in a few processes a CPU.
 
 use rust_tests::needs_remember;
 use rust_tests::sys::abi::Abi;
@@ -6,10 +6,12 @@ use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::process::{fork, stay_on};
 
 use crate::twins::Kind;
-use crate::{number, rounds, switch_on};
+use crate::{number, rounds};
 
 /// Rounds in all.
 const ROUNDS: u64 = 1_000_000;
+/// Processes a CPU: one works while the others wait, for a message that does not come or for the kernel to tidy up.
+const WORKERS: usize = 4;
 /// Of these, one kind does so many before the next has its turn.
 const TURN: u64 = 500;
 
@@ -47,15 +49,15 @@ fn oracle_with_programs() {
 fn turns(kinds: &[(Kind, Abi)], count: u64) {
     let first = number("SEED", 1);
     let cpus = std::thread::available_parallelism().unwrap().get();
-    let _switches = switch_on();
-    let workers: Vec<_> = (0..cpus)
-        .map(|cpu| {
+    let all = cpus * WORKERS;
+    let workers: Vec<_> = (0..all)
+        .map(|worker| {
             fork(|| {
-                stay_on(cpu);
-                std::fs::create_dir(cpu.to_string()).unwrap();
-                std::env::set_current_dir(cpu.to_string()).unwrap();
+                stay_on(worker % cpus);
+                std::fs::create_dir(worker.to_string()).unwrap();
+                std::env::set_current_dir(worker.to_string()).unwrap();
                 let turns = (0..count.div_ceil(TURN)).zip(kinds.iter().cycle());
-                for (turn, &(kind, abi)) in turns.skip(cpu).step_by(cpus) {
+                for (turn, &(kind, abi)) in turns.skip(worker).step_by(all) {
                     let start = turn * TURN;
                     rounds(kind, abi, first + start..first + count.min(start + TURN));
                 }

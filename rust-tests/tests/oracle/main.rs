@@ -21,15 +21,12 @@ mod twins;
 
 use std::env;
 use std::ffi::CString;
-use std::net::UdpSocket;
 use std::sync::LazyLock;
 use std::thread;
 
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::cgroup::Cgroup;
-use rust_tests::sys::net::set_option;
 use rust_tests::sys::process::stay_on_one_cpu;
-use rust_tests::sys::stamps::stamp_all;
 use rust_tests::sys::{errno, slowness};
 use rust_tests::{needs_remember, skip};
 
@@ -51,25 +48,12 @@ fn drive(kind: Kind, abi: Abi) {
     rounds(kind, abi, first..first + number("ROUNDS", ROUNDS / u64::from(slowness())));
 }
 
-/// Sockets for whose sake the kernel stays as it is, however many others ask it to stamp what comes or to look for
-/// trains: it would patch its code with each first and each last, which an emulator's CPUs may see half-done.
-fn switch_on() -> [UdpSocket; 3] {
-    let trains = ["127.0.0.1:0", "[::1]:0"].map(|address| {
-        let socket = UdpSocket::bind(address).unwrap();
-        set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1).unwrap();
-        socket
-    });
-    let [ipv4, ipv6] = trains;
-    [stamp_all(), ipv4, ipv6]
-}
-
 /// A number of the environment's.
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 fn rounds(kind: Kind, abi: Abi, seeds: impl Iterator<Item = u64>) {
-    let _switches = switch_on();
     let mut twins = Twins::new(kind);
     for seed in seeds {
         let _named = Named::new(kind, seed);

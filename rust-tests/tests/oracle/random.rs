@@ -41,8 +41,10 @@ impl Random {
 
     /// So many bytes.
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = (0..len.div_ceil(8)).flat_map(|_| self.next().to_ne_bytes()).collect();
-        bytes.truncate(len);
+        let mut bytes = vec![0; len];
+        for word in bytes.chunks_mut(8) {
+            word.copy_from_slice(&self.next().to_ne_bytes()[..word.len()]);
+        }
         bytes
     }
 }

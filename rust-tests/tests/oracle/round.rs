@@ -1,7 +1,7 @@
 //! A round: an array of random shape, remembered, and then used a few times.
 
 use std::ops::Range;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use rust_tests::sys::abi::Abi;
@@ -27,7 +27,6 @@ pub struct Round<'a> {
     sabotage: Option<Sabotage>,
     /// No call that is within these reads its headers any more.
     remembered: Range<usize>,
-    _tap: Vec<OwnedFd>,
     /// Buffers are long, and so are messages.
     large: bool,
     began: i128,
@@ -56,8 +55,7 @@ impl<'a> Round<'a> {
             twins.set_mtu(random.pick(&MTUS));
         }
         options::set_some(kind, twins.pair(), random);
-        let tap = if kind.is_udp() && random.once_in(8) { twins.tap() } else { Vec::new() };
-        let mut round = Self { kind, twins, messages, sabotage, remembered: 0..0, _tap: tap, large, began };
+        let mut round = Self { kind, twins, messages, sabotage, remembered: 0..0, large, began };
         round.prepare(false);
         round.remembered = round.remember(random);
         round

@@ -57,6 +57,12 @@ impl Home {
         let namespace = Namespace::unshare().unwrap();
         Self { namespace, counters: Counters::open(), fence: udp4() }
     }
+
+    fn tap(&self) -> OwnedFd {
+        const ALL: u16 = 3;
+        self.namespace.enter().unwrap();
+        socket(libc::AF_PACKET, libc::SOCK_DGRAM, ALL.to_be().into()).unwrap()
+    }
 }
 
 /// The two sockets, and who sends to them.
@@ -68,6 +74,8 @@ pub struct Twins {
     /// Who sends.
     pub sender: Sender,
     homes: [Home; 2],
+    /// Sees all packets while it is there: then nobody has a packet to himself.
+    tap: Option<[OwnedFd; 2]>,
     /// Room for all that a round leaves behind.
     rest: Messages,
 }
@@ -76,11 +84,16 @@ impl Twins {
     pub fn new(kind: Kind) -> Self {
         let homes = [(); 2].map(|()| Home::new());
         let ([plain, remembered], sender) = sockets(kind, &homes, FIRST_PORT);
-        Self { plain, remembered, sender, homes, rest: Messages::new(130, &Shape::payload(400)) }
+        Self { plain, remembered, sender, homes, tap: None, rest: Messages::new(130, &Shape::payload(400)) }
     }
 
     /// Makes the sockets anew, so that a round depends on nothing before it.
     pub fn renew(&mut self, kind: Kind, seed: u64) {
+        // Some rounds in a row: the kernel takes its time to close a tap.
+        let tapped = kind.is_udp() && (seed / TAPPED).is_multiple_of(8);
+        if tapped != self.tap.is_some() {
+            self.tap = tapped.then(|| self.homes.each_ref().map(Home::tap));
+        }
         // Each connection leaves a port behind that is not free for a minute: there would soon be none left.
         if kind != Kind::Tcp {
             // The sockets of the round before still live.
@@ -95,16 +108,6 @@ impl Twins {
             home.namespace.enter().unwrap();
             link::set_mtu(bytes).unwrap();
         }
-    }
-
-    /// Sees all packets as long as it lives: then nobody has a packet to himself.
-    pub fn tap(&self) -> Vec<OwnedFd> {
-        const ALL: u16 = 3;
-        let taps = self.homes.iter().map(|home| {
-            home.namespace.enter().unwrap();
-            socket(libc::AF_PACKET, libc::SOCK_DGRAM, ALL.to_be().into()).unwrap()
-        });
-        taps.collect()
     }
 
     /// The plain one, then the other.
@@ -165,6 +168,9 @@ impl Twins {
 
 /// The receivers'; senders have the next.
 const FIRST_PORT: u16 = 2000;
+
+/// So many rounds have a tap, and seven times as many have none.
+const TAPPED: u64 = 8;
 
 /// More than fit any receive buffer, 130 at a time.
 const RESTS: usize = 10;

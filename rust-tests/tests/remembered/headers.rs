@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd;
 
 use rust_tests::needs_remember;
-use rust_tests::sys::messages::{Field, Messages, Shape};
+use rust_tests::sys::messages::{Field, Messages, Place, Shape};
 use rust_tests::sys::net::{controls, set_option, udp4};
 use rust_tests::sys::{Remember, errno, remember_mmsghdr};
 
@@ -126,4 +126,24 @@ fn a_call_for_no_message_receives_none() {
     assert_eq!(array.recv_into(0..0, &receiver, NOW).unwrap(), 0);
     array.spoil_all();
     assert_eq!(array.recv(&receiver, NOW).unwrap(), 1);
+}
+
+/// One step leads from no address to a name, and two make no row.
+#[test]
+fn who_has_no_name_is_not_the_first_of_a_row_of_names() {
+    needs_remember!();
+    let (receiver, sender) = udp4();
+    let array = Messages::new(2, &Shape::payload(64).name_of(0));
+    array.point(0, Field::Name, Place::Null);
+    array.point(1, Field::Name, Place::Payload(1));
+    receiver.remember(&array).unwrap();
+    // The batch's short way, and its long one.
+    for ttl in [0, 1] {
+        set_option(&receiver, libc::IPPROTO_IP, libc::IP_RECVTTL, ttl).unwrap();
+        send(&sender, &["a", "b"]);
+        array.set(1, Field::Namelen, 0);
+        assert_eq!(array.recv(&receiver, NOW).unwrap(), 2);
+        let lengths = [0, 1].map(|i| array.get(i, Field::Namelen));
+        assert_eq!(lengths, [0, IPV4], "IP_RECVTTL {ttl}");
+    }
 }

@@ -41,7 +41,7 @@ fn other_receive_calls_are_stock() {
 #[test]
 fn io_uring_is_stock() {
     needs_remember!();
-    let Some(ring) = Ring::new() else { skip!("this kernel has no io_uring") };
+    let Some(mut ring) = Ring::new() else { skip!("this kernel has no io_uring") };
     let (receiver, sender) = udp4();
     let array = array();
     receiver.remember(&array).unwrap();

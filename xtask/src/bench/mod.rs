@@ -2,6 +2,7 @@
 
 pub mod feed;
 pub mod hints;
+mod initramfs;
 pub mod ledger;
 pub mod origin;
 pub mod plan;

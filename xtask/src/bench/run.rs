@@ -1,20 +1,19 @@
 //! Boots kernels and has them measured.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tempfile::TempPath;
 
+use super::initramfs;
 use super::origin::{Host, Origin};
 use super::plan::Cell;
 use super::result::{Record, Unit};
 use super::said;
 use crate::cli::{AccelChoice, BenchAccel};
-use crate::exit::{self, Classify, Exit};
+use crate::exit::{self, Exit};
 use crate::guest::executables::Receivers;
-use crate::guest::initramfs::Initramfs;
 use crate::guest::qemu::{self, Accel, Machine};
 use crate::guest::session::{self, Limits};
 use crate::guest::together::{Events, at_once};
@@ -86,7 +85,7 @@ impl Bench {
         let folder = runs::new_folder(workspace)?;
         let first = subjects.first().context("no kernel to measure")?;
         let choose = |choice| {
-            let initramfs = initramfs(&built, &folder.join("probe"), "")?;
+            let initramfs = initramfs::write(&folder.join("probe"), &built, &[], "")?;
             accel::choose(workspace, choice, &first.bzimage, &initramfs)
         };
         let (accel, notice) = match choice {
@@ -179,8 +178,8 @@ impl Bench {
         let again = if *attempt > 1 { format!(".{attempt}") } else { String::new() };
         let folder = self.folder.join(format!("{}-{boot}{again}", subject.flavor));
         fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        let lines: Vec<_> = cells.iter().map(|cell| format!("{cell} {}\n", self.unit)).collect();
-        let initramfs = initramfs(&self.built, &folder.join("initramfs"), &lines.concat())?;
+        let file = folder.join("initramfs");
+        let initramfs = initramfs::write(&file, &self.built, cells, &self.unit.to_string())?;
         let machine = Machine {
             kernel: &subject.bzimage,
             initramfs: &initramfs,
@@ -218,15 +217,4 @@ impl Bench {
             boot,
         }
     }
-}
-
-/// Writes an initramfs whose runner measures `cells`. It is large, and goes when it is dropped.
-fn initramfs(built: &Receivers, file: &Path, cells: &str) -> Result<TempPath> {
-    let mut initramfs = Initramfs::new();
-    initramfs.executable("init", &built.init)?;
-    initramfs.executable("receivers", &built.receivers)?;
-    initramfs.file("cells", cells.as_bytes());
-    let written = TempPath::try_from_path(file)?;
-    initramfs.write(file).exit(Exit::Host, || format!("writing {}", file.display()))?;
-    Ok(written)
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::hints::Counts;
+use super::initramfs;
 use super::plan::{Cell, Receiver};
 use super::trace::{self, Image, Work};
-use crate::exit::{self, Classify, Exit};
+use crate::exit::{self, Exit};
 use crate::guest::gate::{Answer, Gate, Line};
-use crate::guest::initramfs::Initramfs;
 use crate::guest::monitor::Monitor;
 use crate::guest::qemu::{Accel, Machine};
 use crate::guest::session::{self, Limits};
@@ -156,17 +156,11 @@ fn boot(
     on_line: OnLine<'_>,
 ) -> Result<()> {
     let built = executables::build_receivers(workspace)?;
-    let mut initramfs = Initramfs::new();
-    initramfs.executable("init", &built.init)?;
-    initramfs.executable("receivers", &built.receivers)?;
-    let lines: Vec<_> = cells.iter().map(|cell| format!("{cell} {unit}\n")).collect();
-    initramfs.file("cells", lines.concat().as_bytes());
-    let file = folder.join("initramfs");
-    initramfs.write(&file).exit(Exit::Host, || format!("writing {}", file.display()))?;
+    let initramfs = initramfs::write(&folder.join("initramfs"), &built, cells, unit)?;
     let gate = Gate::new()?;
     let machine = Machine {
         kernel: bzimage,
-        initramfs: &file,
+        initramfs: &initramfs,
         accel: Accel::Icount,
         smp: 1,
         memory: 1024,
@@ -182,7 +176,6 @@ fn boot(
         gate.close();
         (server.join(), outcome)
     });
-    fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
     served.map_err(|_| anyhow::anyhow!("whoever looked on has panicked"))??;
     for case in outcome?.iter().flat_map(|outcome| &outcome.cases) {
         if case.verdict != verdict::Verdict::Pass {

@@ -5,7 +5,7 @@ use std::thread;
 
 use anyhow::Result;
 
-use crate::cli::{AccelChoice, Config, KernelArgs, TestArgs};
+use crate::cli::TestArgs;
 use crate::exit::{Exit, error};
 use crate::guest::run::Guests;
 use crate::guest::verdict::{self, Case, Verdict};
@@ -70,21 +70,5 @@ fn guests_at_once() -> u32 {
 }
 
 fn arguments(filter: Option<String>, kselftest: Vec<PathBuf>) -> TestArgs {
-    TestArgs {
-        filter,
-        kernel: KernelArgs { kernel: None, source: None, flavor: None, config: Config::Vm, yes: false },
-        accel: AccelChoice::Auto,
-        smp: 2,
-        jobs: guests_at_once(),
-        junit: None,
-        shell: false,
-        gdb: false,
-        bzimage: None,
-        kselftest,
-        long: false,
-        env: Vec::new(),
-        ignored: false,
-        deadline: 60,
-        silence: 20,
-    }
+    TestArgs { filter, jobs: guests_at_once(), kselftest, ..TestArgs::default() }
 }

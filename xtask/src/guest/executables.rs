@@ -42,19 +42,10 @@ pub fn build_receivers(workspace: &Workspace) -> Result<Receivers> {
     Ok(Receivers { init, receivers })
 }
 
-/// What sends and receives a feed, and what boots it.
-#[derive(Debug)]
-pub struct Fed {
-    /// PID 1 and the runner.
-    pub init: PathBuf,
-    /// Both ends of a feed.
-    pub feed: PathBuf,
-}
-
-/// Builds init and a feed's ends, optimised as an application would be.
-pub fn build_feed(workspace: &Workspace) -> Result<Fed> {
-    let [init, feed] = build_optimised(workspace, ["init", "feed"])?;
-    Ok(Fed { init, feed })
+/// The same for both ends of a feed.
+pub fn build_feed(workspace: &Workspace) -> Result<Receivers> {
+    let [init, receivers] = build_optimised(workspace, ["init", "feed"])?;
+    Ok(Receivers { init, receivers })
 }
 
 /// Builds these executables, and tells where they are, in the same order.

@@ -2,10 +2,12 @@
 //!
 //! See Documentation/driver-api/early-userspace/buffer-format.rst in the kernel.
 
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
 use anyhow::{Context, Result};
+
+use crate::exit::{Classify, Exit};
 
 const DIRECTORY: u32 = 0o040_755;
 const FILE: u32 = 0o100_644;
@@ -46,9 +48,9 @@ impl Initramfs {
     }
 
     /// Ends the archive and writes it to `file`.
-    pub fn write(mut self, file: &Path) -> io::Result<()> {
+    pub fn write(mut self, file: &Path) -> Result<()> {
         self.entry("TRAILER!!!", 0, (0, 0), &[]);
-        fs::write(file, self.archive)
+        fs::write(file, self.archive).exit(Exit::Host, || format!("writing {}", file.display()))
     }
 
     fn entry(&mut self, path: &str, mode: u32, device: (u32, u32), content: &[u8]) {

@@ -44,9 +44,7 @@ impl<'a> Guests<'a> {
         }
         let folder = runs::new_folder(workspace)?;
         let initramfs = folder.join("initramfs");
-        fill(workspace, options)?
-            .write(&initramfs)
-            .exit(Exit::Host, || format!("writing {}", initramfs.display()))?;
+        fill(workspace, options)?.write(&initramfs)?;
         let (accel, notice) = accel::choose(workspace, options.accel, kernel, &initramfs)?;
         Ok(Self { folder, accel, notice, kernel, initramfs, options })
     }

@@ -101,7 +101,7 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
         let wanted = |cell: &Cell| filter.as_ref().is_none_or(|filter| cell.to_string().contains(filter));
         let all = plan::cells(*quick, flavor);
         let ours = match shard {
-            Some(shard) => shard.of(all),
+            Some(shard) => plan::part(*shard, all),
             None => all,
         };
         ours.into_iter().filter(wanted).collect()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use rust_tests::sys::net::set_option;
-use rust_tests::sys::stamps::stamp_all;
+use rust_tests::sys::switches::stamp_all;
 
 use crate::receiver::{Receiver, Way};
 use crate::script::Script;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use rust_tests::sys::link;
+use rust_tests::sys::{link, switches};
 
 use crate::case::{self, Case, Ended, Kind};
 use crate::options::Options;
@@ -23,6 +23,8 @@ const LONG: &str = "::long";
 
 /// Runs the tests asked for. Fails only if the runner itself does: the host hears of the tests by the port.
 pub fn tests(options: &Options) -> Result<()> {
+    link::loopback_up().context("bringing lo up")?;
+    let _switches = switches::hold();
     let tests = || Ok(select(list(options.ignored || options.long)?, options));
     run(tests, options)
 }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tempfile::TempPath;
 
 use super::Feed;
 use super::result::{About, Outcome, RealWorld, Way};
 use super::said::Pair;
 use crate::bench::origin::{Host, Origin};
 use crate::cli::{self, AccelChoice};
-use crate::exit::{Classify, Exit};
-use crate::guest::executables::{self, Fed};
+use crate::guest::executables::{self, Receivers};
 use crate::guest::initramfs::Initramfs;
 use crate::guest::qemu::{self, Accel, Machine};
 use crate::guest::session::{self, Limits};
@@ -81,7 +81,7 @@ pub struct Feeder {
     duration: u64,
     buffer: u32,
     sender: Kernel,
-    built: Fed,
+    built: Receivers,
     qemu: String,
     host: Host,
 }
@@ -99,10 +99,9 @@ impl Feeder {
     ) -> Result<Self> {
         let built = executables::build_feed(workspace)?;
         let folder = runs::new_folder(workspace)?;
-        let probe = folder.join("initramfs");
-        initramfs(&built, "", &[], &probe)?;
+        let probe = initramfs(&folder.join("initramfs"), &built, "", &[])?;
         let (accel, notice) = accel::choose(workspace, choice, &sender.bzimage, &probe)?;
-        fs::remove_file(&probe).with_context(|| format!("removing {}", probe.display()))?;
+        drop(probe);
         let feed = feed(accel)?;
         let (encoded, duration) = (feed.encode()?, u64::try_from(feed.duration().as_nanos())?);
         let (qemu, host) = (qemu::version(workspace)?, Host::here()?);
@@ -130,11 +129,11 @@ impl Feeder {
                 let (kernel, name) = [(&self.sender, "sender"), (kernel, "receiver")][side];
                 let folder = folder.join(name);
                 fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-                let initramfs_file = folder.join("initramfs");
-                initramfs(&self.built, &cells[side], &self.encoded, &initramfs_file)?;
+                let file = folder.join("initramfs");
+                let initramfs = initramfs(&file, &self.built, &cells[side], &self.encoded)?;
                 let machine = Machine {
                     kernel: &kernel.bzimage,
-                    initramfs: &initramfs_file,
+                    initramfs: &initramfs,
                     accel: self.accel,
                     smp: 1,
                     memory: MEMORY,
@@ -143,9 +142,7 @@ impl Feeder {
                     wire: Some(&wire.ends[side]),
                     init: format!("bench --deadline {}", deadline.as_secs()),
                 };
-                let outcome = session::run(&machine, limits, &folder, events, &|_| {});
-                let _ = fs::remove_file(&initramfs_file);
-                outcome
+                session::run(&machine, limits, &folder, events, &|_| {})
             });
             wire.close();
             // What carries has nothing to say but that a guest never came, which the guest says better.
@@ -196,15 +193,16 @@ impl Feeder {
     }
 }
 
-/// Writes what a guest boots with.
-fn initramfs(built: &Fed, cells: &str, feed: &[u8], file: &Path) -> Result<()> {
+/// Writes what a guest boots with: it is large, and goes when it is dropped.
+fn initramfs(file: &Path, built: &Receivers, cells: &str, feed: &[u8]) -> Result<TempPath> {
     let mut initramfs = Initramfs::new();
     initramfs.executable("init", &built.init)?;
-    // The name by which the runner knows whatever measures.
-    initramfs.executable("receivers", &built.feed)?;
+    initramfs.executable("receivers", &built.receivers)?;
     initramfs.file("cells", cells.as_bytes());
     initramfs.file("feed", feed);
-    initramfs.write(file).exit(Exit::Host, || format!("writing {}", file.display()))
+    let written = TempPath::try_from_path(file)?;
+    initramfs.write(file)?;
+    Ok(written)
 }
 
 #[cfg(test)]

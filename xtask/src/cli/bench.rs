@@ -1,0 +1,137 @@
+//! What `bench` and its own subcommands take.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::feed::FeedArgs;
+use super::kernel::{Flavor, KernelArgs};
+use super::patch::PatchArgs;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum BenchAction {
+    /// Receive over a guest's loopback, in every way there is, and print what a datagram costs.
+    Local(BenchArgs),
+    /// Send a feed from one guest to another, and print what receiving it costs, what got lost and how late it came.
+    RealWorld(FeedArgs),
+    /// Count how often each branch hint of the patches is right, and the branches taken before and after.
+    ///
+    /// Fails on a hint that is wrong more often than right. Hints that the load never reaches are listed apart.
+    /// Builds three kernels: one that counts its hints, stock, and one with the hints alone.
+    Hints(PatchArgs),
+    /// Show in which of the kernel's functions a datagram's instructions are spent.
+    Profile {
+        /// What receives what, as `bench local` names it.
+        #[arg(default_value = "remembered/ipv4/64/1000")]
+        cell: String,
+        #[command(flatten)]
+        kernel: KernelArgs,
+    },
+}
+
+/// What to measure, and in which guests.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = BENCH_LOCAL)]
+pub struct BenchArgs {
+    /// Only cells whose name contains this, as in `remembered/ipv4` or `/64/1000`.
+    pub filter: Option<String>,
+
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+
+    /// Who runs the guest's instructions, and so what is counted.
+    #[arg(long, value_enum, default_value_t = BenchAccel::Icount)]
+    pub accel: BenchAccel,
+
+    /// The README's table alone: minutes in place of hours.
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Boot each kernel so often, in turn, and say which cells differ by more than 0.5 % from boot to boot.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub repeat: u32,
+
+    /// Measure this part of the plan alone, as in 2/8: for a machine of several. All kernels are in every part.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+
+    /// Write the results there, a line of JSON a cell as soon as it is measured: see docs/results.md.
+    ///
+    /// What the file has already is not measured again: a plan that was cut off goes on where it was.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Boot these kernels, building none: for tests, and for work on a kernel tree.
+    #[arg(long, hide = true, value_name = "FLAVOR=BZIMAGE", value_parser = image)]
+    pub bzimage: Vec<(Flavor, PathBuf)>,
+}
+
+/// `FLAVOR=BZIMAGE`.
+pub(super) fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
+    let (flavor, path) = text.split_once('=').ok_or("FLAVOR=BZIMAGE")?;
+    Ok((Flavor::from_str(flavor, false)?, path.into()))
+}
+
+/// A part of a plan, for one machine of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Counted from 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    /// Reads `2/8`: the second of eight.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers =
+            text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number @ 1.., of)) if number <= of => Ok(Self { index: number - 1, of }),
+            _ => Err("I/N, from 1/N to N/N".to_owned()),
+        }
+    }
+}
+
+/// Who runs the guest's instructions when they are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchAccel {
+    /// QEMU's translator with a clock that ticks once an instruction: figures are instructions, the same anywhere.
+    Icount,
+    /// KVM if it proves to work, else TCG; figures are nanoseconds.
+    Auto,
+    /// The host's CPU; figures are nanoseconds.
+    Kvm,
+    /// QEMU's translator; figures are nanoseconds of a CPU that there is not.
+    Tcg,
+}
+
+const BENCH_LOCAL: &str = "\
+A cell is a receiver, IPv4 or IPv6, a datagram's size, messages a call, and whether each message has room for the
+sender's name: `recvmmsg/ipv4/64/1000/name`. One guest with one CPU a kernel; a queue is filled, then emptied by the
+receiver, of which only the calls that receive are timed; every datagram is checked byte by byte. After two rounds
+to warm up five are counted: median, least and most. The table at the end is Markdown.
+
+Without --flavor stock and fastnet are measured; hints, too, unless --quick is given.
+
+Examples:
+  cargo xtask bench local --quick --json quick.jsonl          the README's table
+  cargo xtask bench local remembered/ipv4/64 --repeat 1       a few cells, quickly
+  cargo xtask bench local --quick --accel kvm                 the same in nanoseconds, where there is KVM";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_one_of_so_many() {
+        assert_eq!("2/8".parse(), Ok(Shard { index: 1, of: 8 }));
+        for text in ["", "1", "0/2", "3/2", "1/0", "-1/2", "1/2/3", "a/b"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}
