@@ -128,6 +128,8 @@ impl<'a> Round<'a> {
                 stamps::replace(&self.messages, &mut image, &Times { began: self.began, called, returned });
                 if self.kind == Kind::UdpLite || call.flags & libc::MSG_ERRQUEUE != 0 {
                     controls::blank_checksums(&self.messages, &mut image);
+                } else {
+                    controls::fold_checksums(&self.messages, &mut image);
                 }
                 self.mask(&mut image, call, result.unwrap_or(0));
                 (result, image)

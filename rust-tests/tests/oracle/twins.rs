@@ -97,7 +97,7 @@ impl Twins {
         // Each connection leaves a port behind that is not free for a minute: there would soon be none left.
         if kind != Kind::Tcp {
             // The sockets of the round before still live.
-            let port = FIRST_PORT + 2 + u16::try_from(seed % 20_000 * 2).unwrap();
+            let port = FIRST_PORT + 2 + u16::try_from(seed % PORTS * 2).unwrap();
             ([self.plain, self.remembered], self.sender) = sockets(kind, &self.homes, port);
         }
     }
@@ -168,6 +168,8 @@ impl Twins {
 
 /// The receivers'; senders have the next.
 const FIRST_PORT: u16 = 2000;
+/// Pairs of ports; those from 32768 on the kernel gives away itself.
+const PORTS: u64 = 15_000;
 
 /// So many rounds have a tap, and seven times as many have none.
 const TAPPED: u64 = 8;
