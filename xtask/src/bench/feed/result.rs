@@ -186,6 +186,16 @@ mod tests {
         assert_eq!((&arrival["bars"][0][0], &arrival["p99_9"]), (&1500.into(), &serde_json::Value::Null));
     }
 
+    /// Else a file would change whenever it is written anew.
+    #[test]
+    fn figures_read_back_to_the_last_digit() {
+        for divisor in 1..2000 {
+            let outcome = Outcome::Measured(Measured::sample(1e9 / f64::from(divisor), 0, false));
+            let line = Line::from(RealWorld::sample("stock", Way::Recvmsg, outcome));
+            assert_eq!(result::read(&line.to_json().unwrap()).unwrap(), [line]);
+        }
+    }
+
     #[test]
     fn a_second_try_takes_the_place_of_the_first() {
         let mut ledger = Ledger::open(None).unwrap();
