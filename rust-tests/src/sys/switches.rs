@@ -25,7 +25,7 @@ pub fn hold() -> [UdpSocket; 3] {
 
 /// Makes the kernel stamp whatever comes as long as the returned socket lives: else it would begin to at some moment
 /// after the first socket has asked for it, and stamp what came before when it is received.
-fn stamp_all() -> UdpSocket {
+pub fn stamp_all() -> UdpSocket {
     let (receiver, sender) = udp4();
     wait_until(|| {
         sender.send(b"?").expect("send");

@@ -1,5 +1,6 @@
 //! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
 
+pub mod feed;
 pub mod hints;
 mod initramfs;
 pub mod ledger;

@@ -211,6 +211,7 @@ impl Bench {
             memory: MEMORY,
             gdb: false,
             gate: None,
+            wire: None,
             init: format!("bench --deadline {}", limits.test.as_secs()),
         };
         session::run(&machine, limits, &folder, events, &|case| {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::feed::FeedArgs;
 use super::kernel::{Flavor, KernelArgs};
 use super::patch::PatchArgs;
 
@@ -13,6 +14,8 @@ use super::patch::PatchArgs;
 pub enum BenchAction {
     /// Receive over a guest's loopback, in every way there is, and print what a datagram costs.
     Local(BenchArgs),
+    /// Send a feed from one guest to another, and print what receiving it costs, what got lost and how late it came.
+    RealWorld(FeedArgs),
     /// Count how often each branch hint of the patches is right, and the branches taken before and after.
     ///
     /// Fails on a hint that is wrong more often than right. Hints that the load never reaches are listed apart.
@@ -69,7 +72,8 @@ pub struct BenchArgs {
     pub bzimage: Vec<(Flavor, PathBuf)>,
 }
 
-fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
+/// `FLAVOR=BZIMAGE`.
+pub(super) fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
     let (flavor, path) = text.split_once('=').ok_or("FLAVOR=BZIMAGE")?;
     Ok((Flavor::from_str(flavor, false)?, path.into()))
 }

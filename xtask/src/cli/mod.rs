@@ -1,6 +1,7 @@
 //! The command line, as `--help` shows it. It is a contract: scripts and CI lean on it.
 
 mod bench;
+mod feed;
 mod kernel;
 mod patch;
 mod test;
@@ -8,6 +9,7 @@ mod test;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use bench::{BenchAccel, BenchAction, BenchArgs, Shard};
+pub use feed::FeedArgs;
 pub use kernel::{Config, Flavor, KernelArgs};
 pub use patch::{PatchAction, PatchArgs};
 pub use test::{AccelChoice, TestArgs};

@@ -110,6 +110,7 @@ impl<'a> Guests<'a> {
             memory,
             gdb: self.options.gdb,
             gate: None,
+            wire: None,
             init,
         }
     }

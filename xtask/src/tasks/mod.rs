@@ -3,6 +3,7 @@
 pub mod bench_hints;
 pub mod bench_local;
 pub mod bench_profile;
+pub mod bench_real_world;
 pub mod build_kernel;
 pub mod ci;
 pub mod doctor;
