@@ -159,6 +159,34 @@ pub enum BenchAction {
         #[command(flatten)]
         kernel: KernelArgs,
     },
+    /// Make a page, a summary in Markdown and CSV of result files.
+    ///
+    /// The page is one file that needs no network. The paper's table, ratios with their intervals, the cost by batch and
+    /// by size, hints, and where instructions go: whatever the files hold.
+    Report {
+        /// What `--json` of the other commands wrote.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The folder to write index.html, summary.md and the CSV files to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Say what changed from one file of results to another, beyond noise; exit 1 if anything takes more.
+    ///
+    /// Cells of the same kernel, configuration and guest are compared. A change is noise up to --tolerance and, on top,
+    /// the most that boots (or, of time, rounds) of the same differ. A cell that failed counts as one that takes more.
+    Compare {
+        /// The results before.
+        before: PathBuf,
+        /// The results after.
+        after: PathBuf,
+        /// Compare ratios to stock's recvmmsg in the same file, for releases or compilers that are not the same.
+        #[arg(long)]
+        ratios: bool,
+        /// In percent.
+        #[arg(long, value_name = "PERCENT", default_value_t = 0.5)]
+        tolerance: f64,
+    },
 }
 
 /// What to measure, and in which guests.

@@ -50,6 +50,12 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Bench { action: cli::BenchAction::Profile { cell, kernel } } => {
             tasks::bench_profile::run(&workspace, &cell, &kernel)
         }
+        cli::Command::Bench { action: cli::BenchAction::Report { files, out } } => {
+            tasks::bench_report::run(&files, &out)
+        }
+        cli::Command::Bench { action: cli::BenchAction::Compare { before, after, ratios, tolerance } } => {
+            tasks::bench_compare::run(&before, &after, ratios, tolerance)
+        }
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

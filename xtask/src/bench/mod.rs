@@ -1,5 +1,7 @@
 //! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
 
+pub mod chapter;
+pub mod compare;
 pub mod hints;
 pub mod ledger;
 pub mod origin;

@@ -22,6 +22,13 @@ pub enum Line {
 }
 
 impl Line {
+    /// By what it was found.
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Self::Local(record) => &record.origin,
+        }
+    }
+
     /// As it is written: one line, its schema first, without the line's end.
     pub fn to_json(&self) -> Result<String> {
         #[derive(Serialize)]
