@@ -3,6 +3,7 @@
 //! A test is an ordinary `#[test]`. The runner gives each one its own process, network namespace (with `lo` up),
 //! empty `/tmp` (its working directory) and deadline, so a test may do what it likes to all of them.
 
+pub mod array;
 pub mod port;
 pub mod sys;
 

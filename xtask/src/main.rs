@@ -44,6 +44,9 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Bench { action: cli::BenchAction::Local(arguments) } => {
             tasks::bench_local::run(&workspace, &arguments)
         }
+        cli::Command::Bench { action: cli::BenchAction::RealWorld(arguments) } => {
+            tasks::bench_real_world::run(&workspace, &arguments)
+        }
         cli::Command::Bench { action: cli::BenchAction::Hints(arguments) } => {
             tasks::bench_hints::run(&workspace, &arguments)
         }

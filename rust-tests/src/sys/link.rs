@@ -1,9 +1,11 @@
-//! Network namespaces, and their loopback.
+//! Network namespaces, their loopback, and the guest's own network card.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::fs::File;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
+use std::ptr;
 
 use crate::sys::zero;
 
@@ -37,9 +39,36 @@ impl Namespace {
 ///
 /// # Errors
 /// Those of the system calls.
-#[expect(clippy::cast_possible_truncation, reason = "IFF_UP is 1")]
 pub fn loopback_up() -> io::Result<()> {
-    request(libc::SIOCSIFFLAGS, |request| request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short)
+    up(c"lo")
+}
+
+/// Gives the guest's first network card an address, with the mask of the address's class, and brings it up.
+///
+/// # Errors
+/// Those of the system calls.
+pub fn card_up(address: Ipv4Addr) -> io::Result<()> {
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET.try_into().expect("a small number"),
+        sin_port: 0,
+        sin_addr: libc::in_addr { s_addr: u32::from(address).to_be() },
+        sin_zero: [0; 8],
+    };
+    request(CARD, libc::SIOCSIFADDR, |request| {
+        // SAFETY: a sockaddr_in is as large as a sockaddr, and no more aligned.
+        unsafe { ptr::write((&raw mut request.ifr_ifru.ifru_addr).cast(), address) };
+    })?;
+    up(CARD)
+}
+
+/// The first network card's name.
+const CARD: &CStr = c"eth0";
+
+#[expect(clippy::cast_possible_truncation, reason = "IFF_UP is 1")]
+fn up(name: &CStr) -> io::Result<()> {
+    request(name, libc::SIOCSIFFLAGS, |request| {
+        request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    })
 }
 
 /// Sets the longest packet that is not sent in fragments; IPv6 wants 1280 at least.
@@ -47,18 +76,18 @@ pub fn loopback_up() -> io::Result<()> {
 /// # Errors
 /// Those of the system calls.
 pub fn set_mtu(bytes: c_int) -> io::Result<()> {
-    request(libc::SIOCSIFMTU, |request| request.ifr_ifru.ifru_mtu = bytes)
+    request(c"lo", libc::SIOCSIFMTU, |request| request.ifr_ifru.ifru_mtu = bytes)
 }
 
-fn request(number: libc::Ioctl, fill: impl FnOnce(&mut libc::ifreq)) -> io::Result<()> {
-    // SAFETY: an all-zero ifreq is valid, and `lo` fits its name with a NUL to spare; both requests read no more
-    // than that.
+fn request(name: &CStr, number: libc::Ioctl, fill: impl FnOnce(&mut libc::ifreq)) -> io::Result<()> {
+    // SAFETY: an all-zero ifreq is valid, and its name ends in a NUL; all requests read no more than that.
     unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
         zero(socket.min(0).into())?;
         let mut request: libc::ifreq = std::mem::zeroed();
-        request.ifr_name[0] = b'l'.cast_signed();
-        request.ifr_name[1] = b'o'.cast_signed();
+        for (to, from) in request.ifr_name.iter_mut().zip(name.to_bytes_with_nul()) {
+            *to = from.cast_signed();
+        }
         fill(&mut request);
         let done = zero(libc::ioctl(socket, number, &raw const request).into());
         libc::close(socket);

@@ -62,8 +62,9 @@ pub fn chapters<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Chapte
 
 /// The records among lines.
 pub fn records(lines: &[Line]) -> impl Iterator<Item = &Record> {
-    lines.iter().map(|line| match line {
-        Line::Local(record) => record,
+    lines.iter().filter_map(|line| match line {
+        Line::Local(record) => Some(record),
+        Line::RealWorld(_) => None,
     })
 }
 

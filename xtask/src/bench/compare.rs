@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn three_percent_are_told_and_less_than_noise_is_not() {
-        use Verdict::{Less, Same, More};
+        use Verdict::{Less, More, Same};
         let before = results(1600.0, 500.0, 0.001);
         let told = |factor: f64| verdicts(&before, &results(1600.0, 500.0 * factor, 0.001), Measure::Figures);
         assert_eq!(told(1.03), [Same, More]);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn ratios_do_not_see_what_changes_all() {
-        use Verdict::{Same, More};
+        use Verdict::{More, Same};
         let before = results(1600.0, 500.0, 0.0);
         let ratios = |after: &[Line]| verdicts(&before, after, Measure::Ratios);
         assert_eq!(ratios(&results(1680.0, 525.0, 0.0)), [Same, Same]);
@@ -185,7 +185,8 @@ mod tests {
     }
 
     fn other(version: &str, mut lines: Vec<Line>) -> Vec<Line> {
-        for Line::Local(record) in &mut lines {
+        for line in &mut lines {
+            let Line::Local(record) = line else { continue };
             record.origin.release = format!("{version}-{}", record.origin.flavor);
         }
         lines
@@ -195,7 +196,7 @@ mod tests {
     fn a_cell_that_fails_now_is_told_and_one_that_was_left_out_is_not() {
         let before = results(1600.0, 500.0, 0.0);
         let mut after = before.clone();
-        after.retain(|Line::Local(record)| record.origin.flavor == "stock");
+        after.retain(|line| line.origin().flavor == "stock");
         assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same]);
         let mut failed = Record::sample("fastnet", Receiver::Remembered, 1000, 1, 1.0);
         failed.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };

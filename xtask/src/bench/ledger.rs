@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::feed::result::RealWorld;
 use super::result::{self, Line, Record, SCHEMA};
 use crate::digest::atomic_write;
 use crate::exit::{self, Classify, Exit};
@@ -46,12 +47,23 @@ impl Ledger {
 
     /// The cells that were measured, or at least tried.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.lines.iter().map(|Line::Local(record)| record)
+        self.lines.iter().filter_map(|line| match line {
+            Line::Local(record) => Some(record),
+            Line::RealWorld(_) => None,
+        })
     }
 
-    /// Adds a record, in place of an older one of the same.
-    pub fn add(&mut self, record: Record) -> Result<()> {
-        let line = Line::Local(record);
+    /// The feeds that were run, or at least tried.
+    pub fn runs(&self) -> impl Iterator<Item = &RealWorld> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::RealWorld(run) => Some(run),
+            Line::Local(_) => None,
+        })
+    }
+
+    /// Adds what an experiment found, in place of an older finding of the same.
+    pub fn add(&mut self, line: impl Into<Line>) -> Result<()> {
+        let line = line.into();
         if let Some((path, file)) = &mut self.file {
             let text = line.to_json()? + "\n";
             file.write_all(text.as_bytes()).exit(Exit::Host, || format!("writing {}", path.display()))?;
@@ -61,14 +73,16 @@ impl Ledger {
     }
 
     fn insert(&mut self, line: Line) {
-        let Line::Local(new) = &line;
-        self.lines.retain(|Line::Local(old)| !old.is_of_the_same(new));
+        self.lines.retain(|old| !old.is_of_the_same(&line));
         self.lines.push(line);
     }
 
-    /// Writes the file anew in the order of `place`, so that it tells nothing of how often the plan was cut off.
+    /// Writes the file anew, cells in the order of `place`, so that it tells nothing of how often the plan was cut off.
     pub fn finish<T: Ord>(&mut self, place: impl Fn(&Record) -> T) -> Result<()> {
-        self.lines.sort_by_cached_key(|Line::Local(record)| place(record));
+        self.lines.sort_by_cached_key(|line| match line {
+            Line::Local(record) => Some(place(record)),
+            Line::RealWorld(_) => None,
+        });
         let Some((path, _)) = &self.file else { return Ok(()) };
         let mut text = String::new();
         for line in &self.lines {

@@ -2,6 +2,7 @@
 
 pub mod chapter;
 pub mod compare;
+pub mod feed;
 pub mod hints;
 pub mod ledger;
 pub mod origin;

@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::feed::result::RealWorld;
 use super::origin::Origin;
 use super::plan::Cell;
 use super::statistics::Figure;
@@ -19,6 +20,8 @@ pub const SCHEMA: u32 = 2;
 pub enum Line {
     /// `bench local`: what a datagram costs over a guest's loopback.
     Local(Record),
+    /// `bench real-world`: what came of a feed between two guests.
+    RealWorld(RealWorld),
 }
 
 impl Line {
@@ -26,6 +29,16 @@ impl Line {
     pub fn origin(&self) -> &Origin {
         match self {
             Self::Local(record) => &record.origin,
+            Self::RealWorld(run) => &run.origin,
+        }
+    }
+
+    /// Whether both are of the same, so that the newer one counts.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Local(ours), Self::Local(theirs)) => ours.is_of_the_same(theirs),
+            (Self::RealWorld(ours), Self::RealWorld(theirs)) => ours.is_of_the_same(theirs),
+            _ => false,
         }
     }
 
@@ -38,6 +51,18 @@ impl Line {
             line: &'a Line,
         }
         Ok(serde_json::to_string(&Written { schema: SCHEMA, line: self })?)
+    }
+}
+
+impl From<Record> for Line {
+    fn from(record: Record) -> Self {
+        Self::Local(record)
+    }
+}
+
+impl From<RealWorld> for Line {
+    fn from(run: RealWorld) -> Self {
+        Self::RealWorld(run)
     }
 }
 

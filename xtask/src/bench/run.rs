@@ -189,6 +189,7 @@ impl Bench {
             memory: MEMORY,
             gdb: false,
             gate: None,
+            wire: None,
             init: format!("bench --deadline {}", LIMITS.test.as_secs()),
         };
         session::run(&machine, LIMITS, &folder, events, &|case| {

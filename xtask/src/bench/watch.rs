@@ -172,6 +172,7 @@ fn boot(
         memory: 1024,
         gdb: false,
         gate: Some(&gate),
+        wire: None,
         // The guest's clock flies while it waits for us, so no deadline of its own would mean anything.
         init: format!("bench --deadline {}", u32::MAX),
     };

@@ -69,8 +69,17 @@ fn probe(kernel: &Path, initramfs: &Path) -> Result<Proof> {
         return Ok(Err(format!("/dev/kvm: {cause}")));
     }
     let init = "probe".to_owned();
-    let machine =
-        Machine { kernel, initramfs, accel: Accel::Kvm, smp: 1, memory: 512, gdb: false, gate: None, init };
+    let machine = Machine {
+        kernel,
+        initramfs,
+        accel: Accel::Kvm,
+        smp: 1,
+        memory: 512,
+        gdb: false,
+        gate: None,
+        wire: None,
+        init,
+    };
     let mut errors = tempfile::tempfile().context("making a temporary file")?;
     let Running { child: _kvm, console: mut stream, ktap: _unused } =
         machine.start(errors.try_clone().context("sharing a file")?)?;

@@ -38,15 +38,37 @@ pub struct Receivers {
 
 /// Builds init and the receivers, optimised as an application would be.
 pub fn build_receivers(workspace: &Workspace) -> Result<Receivers> {
-    let messages = cargo(workspace, &["build", "--release", "--bin", "init", "--bin", "receivers"])?;
+    let [init, receivers] = build_optimised(workspace, ["init", "receivers"])?;
+    Ok(Receivers { init, receivers })
+}
+
+/// What sends and receives a feed, and what boots it.
+#[derive(Debug)]
+pub struct Fed {
+    /// PID 1 and the runner.
+    pub init: PathBuf,
+    /// Both ends of a feed.
+    pub feed: PathBuf,
+}
+
+/// Builds init and a feed's ends, optimised as an application would be.
+pub fn build_feed(workspace: &Workspace) -> Result<Fed> {
+    let [init, feed] = build_optimised(workspace, ["init", "feed"])?;
+    Ok(Fed { init, feed })
+}
+
+/// Builds these executables, and tells where they are, in the same order.
+fn build_optimised<const N: usize>(workspace: &Workspace, names: [&str; N]) -> Result<[PathBuf; N]> {
+    let bins = names.iter().flat_map(|name| ["--bin", name]);
+    let messages = cargo(workspace, &["build", "--release"].into_iter().chain(bins).collect::<Vec<_>>())?;
     let all = artifacts(&messages)?;
-    let named = |name: &str| {
-        let artifact = all.iter().find(|(artifact, _)| artifact.target.name == name);
-        artifact
-            .map(|(_, executable)| executable.clone())
-            .with_context(|| format!("cargo built no executable named {name}"))
-    };
-    Ok(Receivers { init: named("init")?, receivers: named("receivers")? })
+    let mut found = names.map(|_| PathBuf::new());
+    for (name, place) in names.iter().zip(&mut found) {
+        let artifact = all.iter().find(|(artifact, _)| artifact.target.name == *name);
+        let (_, executable) = artifact.with_context(|| format!("cargo built no executable named {name}"))?;
+        place.clone_from(executable);
+    }
+    Ok(found)
 }
 
 /// Has cargo build parts of `rust-tests` for the guest, and returns its messages.

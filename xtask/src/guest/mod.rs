@@ -16,3 +16,4 @@ pub mod session;
 mod splat;
 pub mod together;
 pub mod verdict;
+pub mod wire;

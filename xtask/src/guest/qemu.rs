@@ -12,6 +12,7 @@ use std::process::ExitStatus;
 use anyhow::{Context, Result};
 
 use super::gate::Gate;
+use super::wire::End;
 use crate::process::{self, Child};
 use crate::workspace::Workspace;
 
@@ -77,6 +78,8 @@ pub struct Machine<'a> {
     pub gdb: bool,
     /// Where measurements mark their beginnings and ends, if somebody looks on.
     pub gate: Option<&'a Gate>,
+    /// The network that its card is on, if it has one.
+    pub wire: Option<&'a End>,
     /// What init is to do: `tests`, `bench`, `shell` or `probe`, with arguments.
     pub init: String,
 }
@@ -104,6 +107,7 @@ impl Machine<'_> {
              -device virtserialport,chardev=ktap,name=fastnet.ktap",
         ));
         arguments.extend(self.gate.iter().flat_map(|gate| gate.arguments()));
+        arguments.extend(self.wire.iter().flat_map(|end| end.arguments()));
         let child = Child::start(PROGRAM, &arguments, OwnedFd::from(ktap_end), console_end, errors)?;
         Ok(Running { child, console, ktap })
     }
@@ -170,6 +174,7 @@ mod tests {
             memory: 512,
             gdb: true,
             gate: None,
+            wire: None,
             init: "tests --filter abi".to_owned(),
         };
         let arguments = machine.arguments();

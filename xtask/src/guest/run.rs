@@ -112,6 +112,7 @@ impl<'a> Guests<'a> {
             memory,
             gdb: self.options.gdb,
             gate: None,
+            wire: None,
             init,
         }
     }

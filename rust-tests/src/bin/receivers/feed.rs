@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::{Error, Result, bail, ensure};
+pub use rust_tests::array::Message;
 
 /// The bytes in a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,17 +89,6 @@ impl Feed {
         };
         &self.noise[below(chance, LARGEST)..][..len - SEQUENCE]
     }
-}
-
-/// What one message brought.
-#[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
-    /// All bytes that it is said to hold.
-    pub payload: &'a [u8],
-    /// The sender's address as the kernel wrote it, where there was room for one.
-    pub name: Option<&'a [u8]>,
-    /// Of a train of datagrams: the bytes in each but the last.
-    pub train: Option<usize>,
 }
 
 /// Checks messages in the order of their arrival.

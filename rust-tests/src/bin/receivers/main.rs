@@ -9,7 +9,6 @@
 //!
 //! and ends with 0, or with 4 where the cell can't be measured here, or with 1 where anything was lost or wrong.
 
-mod array;
 mod cell;
 mod clock;
 mod feed;
@@ -30,7 +29,7 @@ mod udp_gro;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use rust_tests::skip;
+use rust_tests::{array, skip};
 
 use crate::cell::{Cell, Receiver};
 use crate::clock::{Clock, Unit};

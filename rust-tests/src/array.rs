@@ -3,13 +3,22 @@
 
 use std::ptr;
 
+use crate::sys::memory::Mapping;
 use anyhow::{Context, Result, ensure};
-use rust_tests::sys::memory::Mapping;
-
-use crate::feed::Message;
 
 /// Room for any address that UDP has.
 pub const NAME: usize = size_of::<libc::sockaddr_in6>();
+
+/// What one message brought.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// All bytes that it is said to hold.
+    pub payload: &'a [u8],
+    /// The sender's address as the kernel wrote it, where there was room for one.
+    pub name: Option<&'a [u8]>,
+    /// Of a train of datagrams: the bytes in each but the last.
+    pub train: Option<usize>,
+}
 
 /// The array and all that it points to.
 pub struct Array {
@@ -56,6 +65,7 @@ impl Array {
     }
 
     /// How many messages there are.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.headers.len()
     }
@@ -113,6 +123,7 @@ impl Buffers {
     }
 
     /// How long each is.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.len
     }

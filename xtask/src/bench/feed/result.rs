@@ -1,0 +1,162 @@
+//! What came of one run, as a line of JSON. docs/results.md describes the lines.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::latency::Latency;
+use crate::bench::origin::Origin;
+
+/// A way to receive.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[value(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// `recvmsg()`, a datagram a call.
+    Recvmsg,
+    /// `recvmmsg()`, up to 64 a call.
+    Recvmmsg,
+    /// The same into an array that was remembered.
+    Remembered,
+}
+
+/// A feed that one pair of guests ran.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RealWorld {
+    /// Of the receiving guest.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// How much of the series the sending guest has.
+    pub sender: String,
+    /// How it was received.
+    pub receiver: Way,
+    /// Whether the socket asked for time stamps. Then there are latencies, and calls cost more: each datagram comes with a
+    /// control message, which a remembered array takes by the fuller of its two paths.
+    pub stamps: bool,
+    /// What the socket's receive buffer was asked to hold, in bytes.
+    pub buffer: u32,
+    /// What was sent.
+    pub feed: About,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What was sent.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct About {
+    /// What it is, for a reader.
+    pub name: String,
+    /// How many datagrams it has.
+    pub datagrams: u64,
+    /// From the first to the last, as planned, in nanoseconds.
+    pub duration: u64,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Outcome {
+    /// It went to its end.
+    Measured(Measured),
+    /// It can't be run there.
+    Skipped {
+        /// The reason.
+        why: String,
+    },
+    /// A datagram was not what was sent, or a guest died.
+    Failed {
+        /// How it ended, in the words of `test-in-vm`.
+        verdict: String,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// Figures of a run.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Measured {
+    /// Datagrams that came.
+    pub received: u64,
+    /// Those that did not.
+    pub lost: u64,
+    /// How often one or more were missing in a row.
+    pub gaps: u64,
+    /// Those that came behind a later one.
+    pub disordered: u64,
+    /// Receive calls that brought something.
+    pub calls: u64,
+    /// What those took together, in nanoseconds a datagram.
+    pub ns: f64,
+    /// Datagrams a second, from the first to the last.
+    pub rate: f64,
+    /// How late the latest datagram was sent, in nanoseconds.
+    pub late: u64,
+    /// With stamps: how long they took.
+    pub latency: Option<Latencies>,
+}
+
+/// How long datagrams took until the call that brought them returned.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Latencies {
+    /// Since the receiving kernel stamped them.
+    pub arrival: Latency,
+    /// The same, and how late each was sent: a sender that was held up sends less just when it is hard to keep up, and what
+    /// it should have sent then waited all the time.
+    pub schedule: Latency,
+}
+
+impl RealWorld {
+    /// Its figures, if there are any.
+    pub fn measured(&self) -> Option<&Measured> {
+        match &self.outcome {
+            Outcome::Measured(measured) => Some(measured),
+            Outcome::Skipped { .. } | Outcome::Failed { .. } => None,
+        }
+    }
+
+    /// Whether both are of the same run.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        let of =
+            |run: &Self| (run.receiver, run.stamps, run.buffer, run.origin.boot, run.origin.build.clone());
+        of(self) == of(other) && self.feed == other.feed
+    }
+}
+
+#[cfg(test)]
+impl RealWorld {
+    /// One for tests.
+    pub fn sample(flavor: &str, receiver: Way, outcome: Outcome) -> Self {
+        let stamps = matches!(&outcome, Outcome::Measured(measured) if measured.latency.is_some());
+        Self {
+            origin: Origin::sample(flavor, 1),
+            sender: "stock".into(),
+            receiver,
+            stamps,
+            buffer: 8 << 20,
+            feed: About { name: "a feed".into(), datagrams: 1000, duration: 100_000_000 },
+            outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Measured {
+    /// One for tests: of a thousand datagrams, this many were lost in as many gaps.
+    pub fn sample(ns: f64, lost: u64, stamps: bool) -> Self {
+        let latency = |bars: &[(u64, u64)]| Latency::new(bars.to_vec(), lost).unwrap();
+        Self {
+            received: 1000 - lost,
+            lost,
+            gaps: lost,
+            disordered: 0,
+            calls: 100,
+            ns,
+            rate: 9999.5,
+            late: 5000,
+            latency: stamps.then(|| Latencies {
+                arrival: latency(&[(1500, 990 - lost), (25_000, 10)]),
+                schedule: latency(&[(1500, 900 - lost), (3_000_000, 100)]),
+            }),
+        }
+    }
+}

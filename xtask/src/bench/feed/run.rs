@@ -1,0 +1,242 @@
+//! Boots pairs of guests, and has a feed run from one to the other.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::Feed;
+use super::result::{About, Outcome, RealWorld, Way};
+use super::said::Pair;
+use crate::bench::origin::{Host, Origin};
+use crate::cli::{self, AccelChoice};
+use crate::exit::{Classify, Exit};
+use crate::guest::executables::{self, Fed};
+use crate::guest::initramfs::Initramfs;
+use crate::guest::qemu::{self, Accel, Machine};
+use crate::guest::session::{self, Limits};
+use crate::guest::together::at_once;
+use crate::guest::wire::Wire;
+use crate::guest::{accel, runs};
+use crate::workspace::Workspace;
+
+/// A guest's memory in MiB: most of it is for the largest feed, twice.
+const MEMORY: u32 = 1024;
+/// What a run may take beside its feed: the guests wait for each other, and for what was lost.
+const BESIDE: Duration = Duration::from_mins(2);
+
+/// A kernel that sends or receives.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// How much of the series it has.
+    pub flavor: String,
+    /// Its configuration.
+    pub config: String,
+    /// Its image's SHA-256.
+    pub build: String,
+    /// The image.
+    pub bzimage: PathBuf,
+}
+
+/// One run: who receives, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// In the receiving guest.
+    pub kernel: &'a Kernel,
+    /// How it receives.
+    pub way: Way,
+    /// Whether datagrams are stamped.
+    pub stamps: bool,
+    /// Which time it is that this is run, counted from 1.
+    pub boot: u32,
+}
+
+/// The runs, in turn: never all of one kernel first.
+pub fn plan(kernels: &[Kernel], times: u32) -> Vec<Run<'_>> {
+    let mut runs = Vec::new();
+    for boot in 1..=times {
+        for stamps in [false, true] {
+            for way in [Way::Recvmsg, Way::Recvmmsg, Way::Remembered] {
+                let able =
+                    kernels.iter().filter(|kernel| way != Way::Remembered || kernel.flavor == "fastnet");
+                runs.extend(able.map(|kernel| Run { kernel, way, stamps, boot }));
+            }
+        }
+    }
+    runs
+}
+
+/// All that runs have in common.
+pub struct Feeder {
+    /// Where the logs go.
+    pub folder: PathBuf,
+    /// Who runs the guests' instructions.
+    pub accel: Accel,
+    /// Why that is not what one would hope for.
+    pub notice: Option<String>,
+    feed: Feed,
+    encoded: Vec<u8>,
+    /// Of the feed, in nanoseconds.
+    duration: u64,
+    buffer: u32,
+    sender: Kernel,
+    built: Fed,
+    qemu: String,
+    host: Host,
+}
+
+impl Feeder {
+    /// Builds what the guests run, and settles on the accelerator.
+    ///
+    /// `feed` is told the accelerator, which decides how much a guest can take.
+    pub fn prepare(
+        workspace: &Workspace,
+        sender: Kernel,
+        buffer: u32,
+        choice: AccelChoice,
+        feed: impl FnOnce(Accel) -> Result<Feed>,
+    ) -> Result<Self> {
+        let built = executables::build_feed(workspace)?;
+        let folder = runs::new_folder(workspace)?;
+        let probe = folder.join("initramfs");
+        initramfs(&built, "", &[], &probe)?;
+        let (accel, notice) = accel::choose(workspace, choice, &sender.bzimage, &probe)?;
+        fs::remove_file(&probe).with_context(|| format!("removing {}", probe.display()))?;
+        let feed = feed(accel)?;
+        let (encoded, duration) = (feed.encode()?, u64::try_from(feed.duration().as_nanos())?);
+        let (qemu, host) = (qemu::version(workspace)?, Host::here()?);
+        Ok(Self { folder, accel, notice, feed, encoded, duration, buffer, sender, built, qemu, host })
+    }
+
+    /// What is sent.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Boots both guests of a run. A guest that dies is an outcome, not an error.
+    pub fn run(&self, run: &Run<'_>) -> Result<RealWorld> {
+        let Run { kernel, way, stamps, boot } = *run;
+        let (way_name, look) = (cli::name(&way), if stamps { "stamped" } else { "plain" });
+        let folder = self.folder.join(format!("{}-{way_name}-{look}-{boot}", kernel.flavor));
+        let wire = Wire::new()?;
+        let cells = ["send\n".to_owned(), format!("{way_name} {look} {}\n", self.buffer)];
+        let deadline = self.feed.duration() + BESIDE;
+        let limits = Limits { boot: BESIDE, silence: Duration::from_mins(1), test: deadline };
+        let ended = std::thread::scope(|scope| {
+            let carrier = scope.spawn(|| wire.carry());
+            let ended = at_once(2, |side, events| {
+                let side = side as usize;
+                let (kernel, name) = [(&self.sender, "sender"), (kernel, "receiver")][side];
+                let folder = folder.join(name);
+                fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+                let initramfs_file = folder.join("initramfs");
+                initramfs(&self.built, &cells[side], &self.encoded, &initramfs_file)?;
+                let machine = Machine {
+                    kernel: &kernel.bzimage,
+                    initramfs: &initramfs_file,
+                    accel: self.accel,
+                    smp: 1,
+                    memory: MEMORY,
+                    gdb: false,
+                    gate: None,
+                    wire: Some(&wire.ends[side]),
+                    init: format!("bench --deadline {}", deadline.as_secs()),
+                };
+                let outcome = session::run(&machine, limits, &folder, events, &|_| {});
+                let _ = fs::remove_file(&initramfs_file);
+                outcome
+            });
+            wire.close();
+            // What carries has nothing to say but that a guest never came, which the guest says better.
+            let _ = carrier.join();
+            ended
+        });
+        let [sender, receiver] = <[_; 2]>::try_from(ended?).ok().context("two guests have two ends")?;
+        let pair = Pair { sender, receiver };
+        let outcome = pair.outcome(self.feed.datagrams().len() as u64, stamps);
+        Ok(self.record(run, pair.release().unwrap_or("unknown"), outcome))
+    }
+
+    /// What came of this run earlier, among `earlier`: of the same kernels, feed and machine, and with an end.
+    pub fn known<'r>(
+        &self,
+        run: &Run<'_>,
+        mut earlier: impl Iterator<Item = &'r RealWorld>,
+    ) -> Option<&'r RealWorld> {
+        earlier.find(|known| {
+            let ours = self.record(run, &known.origin.release, known.outcome.clone());
+            ours == **known && !matches!(known.outcome, Outcome::Failed { .. })
+        })
+    }
+
+    fn record(&self, run: &Run<'_>, release: &str, outcome: Outcome) -> RealWorld {
+        let Run { kernel, way, stamps, boot } = *run;
+        let datagrams = self.feed.datagrams().len() as u64;
+        let origin = Origin {
+            release: release.to_owned(),
+            flavor: kernel.flavor.clone(),
+            config: kernel.config.clone(),
+            build: kernel.build.clone(),
+            accel: self.accel.to_string(),
+            cpu: self.accel.cpu().to_owned(),
+            qemu: self.qemu.clone(),
+            host: self.host.clone(),
+            boot,
+        };
+        RealWorld {
+            origin,
+            sender: self.sender.flavor.clone(),
+            receiver: way,
+            stamps,
+            buffer: self.buffer,
+            feed: About { name: self.feed.name.clone(), datagrams, duration: self.duration },
+            outcome,
+        }
+    }
+}
+
+/// Writes what a guest boots with.
+fn initramfs(built: &Fed, cells: &str, feed: &[u8], file: &Path) -> Result<()> {
+    let mut initramfs = Initramfs::new();
+    initramfs.executable("init", &built.init)?;
+    // The name by which the runner knows whatever measures.
+    initramfs.executable("receivers", &built.feed)?;
+    initramfs.file("cells", cells.as_bytes());
+    initramfs.file("feed", feed);
+    initramfs.write(file).exit(Exit::Host, || format!("writing {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_take_turns_and_only_fastnet_remembers() {
+        let kernel = |flavor: &str| Kernel {
+            flavor: flavor.into(),
+            config: "vm".into(),
+            build: "0123".into(),
+            bzimage: PathBuf::new(),
+        };
+        let kernels = ["stock", "fastnet"].map(kernel);
+        let runs = plan(&kernels, 2);
+        let shown = runs.iter().map(|run| {
+            let stamps = if run.stamps { "stamped" } else { "plain" };
+            format!("{} {} {stamps} {}", run.kernel.flavor, cli::name(&run.way), run.boot)
+        });
+        let shown: Vec<_> = shown.collect();
+        assert_eq!(
+            shown[..6],
+            [
+                "stock recvmsg plain 1",
+                "fastnet recvmsg plain 1",
+                "stock recvmmsg plain 1",
+                "fastnet recvmmsg plain 1",
+                "fastnet remembered plain 1",
+                "stock recvmsg stamped 1",
+            ]
+        );
+        assert_eq!((shown.len(), &*shown[19]), (20, "fastnet remembered stamped 2"));
+    }
+}

@@ -1,0 +1,175 @@
+//! Runs as people read them: a line a run, and tables in Markdown.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use super::latency::Latency;
+use super::result::{Latencies, Measured, Outcome, RealWorld, Way};
+use crate::bench::statistics::Figure;
+use crate::cli;
+
+/// A run in one line.
+pub fn line(run: &RealWorld) -> String {
+    let look = if run.stamps { "stamped" } else { "plain" };
+    let name = format!("{:8} {:10} {look:7}", run.origin.flavor, cli::name(&run.receiver));
+    match &run.outcome {
+        Outcome::Measured(Measured { received, lost, ns, latency, .. }) => {
+            let lost = if *lost > 0 { format!(", {lost} LOST") } else { String::new() };
+            let latency = latency.as_ref().map_or(String::new(), |latency| {
+                format!(", p50 {}, p99 {}", time(latency.arrival.p50), time(latency.arrival.p99))
+            });
+            format!("{name} {ns:9.1} ns a datagram, {received} received{lost}{latency}")
+        }
+        Outcome::Skipped { why } => format!("{name} skipped: {why}"),
+        Outcome::Failed { verdict, why } => format!("{name} {}: {why}", verdict.to_uppercase()),
+    }
+}
+
+/// All runs of one kernel and receiver.
+struct Row<'a> {
+    runs: Vec<&'a RealWorld>,
+}
+
+/// The tables: what the calls cost and what came; and how long it took.
+pub fn tables(runs: &[RealWorld]) -> Result<String> {
+    let mut keys: Vec<(&str, Way)> = Vec::new();
+    for run in runs {
+        let key = (&*run.origin.flavor, run.receiver);
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    // A receiver's kernels below each other: they are what is compared.
+    keys.sort_by_key(|(_, way)| *way as u8);
+    let mut cost = "\n| receiver | kernel | ns a datagram | with stamps | a call | datagrams/s | gaps | lost | dead runs |\n\
+                    |---|---|--:|--:|--:|--:|--:|--:|--:|\n"
+        .to_owned();
+    let mut latency =
+        "\n| receiver | kernel | | p50 | p99 | p99.9 | max |\n|---|---|---|--:|--:|--:|--:|\n".to_owned();
+    for (flavor, way) in keys {
+        let of = |run: &&RealWorld| run.origin.flavor == flavor && run.receiver == way;
+        let row = Row { runs: runs.iter().filter(of).collect() };
+        let name = format!("| {} | {flavor} |", cli::name(&way));
+        cost += &row.cost(&name);
+        latency += &row.latency(&name)?;
+    }
+    Ok(cost + &latency)
+}
+
+impl Row<'_> {
+    fn measured(&self, stamps: bool) -> impl Iterator<Item = &Measured> {
+        self.runs.iter().filter(move |run| run.stamps == stamps).filter_map(|run| run.measured())
+    }
+
+    /// Median, least and most of the runs.
+    fn figure(&self, stamps: bool, of: impl Fn(&Measured) -> f64) -> Option<Figure> {
+        Figure::of(&self.measured(stamps).map(of).collect::<Vec<_>>())
+    }
+
+    fn cost(&self, name: &str) -> String {
+        let ns = |stamps| {
+            self.figure(stamps, |measured| measured.ns)
+                .map_or("-".to_owned(), |Figure { min, median, max }| {
+                    format!("{median:.0} ({min:.0}..{max:.0})")
+                })
+        };
+        #[expect(clippy::cast_precision_loss, reason = "neither is near 2^52")]
+        let batch = self.figure(false, |measured| measured.received as f64 / measured.calls.max(1) as f64);
+        let one = |figure: Option<Figure>, digits| {
+            figure.map_or("-".to_owned(), |figure| format!("{:.digits$}", figure.median))
+        };
+        let rate = self.figure(false, |measured| measured.rate);
+        let all = || self.measured(false).chain(self.measured(true));
+        let gaps: u64 = all().map(|measured| measured.gaps).sum();
+        let lost: u64 = all().map(|measured| measured.lost).sum();
+        let dead = self.runs.iter().filter(|run| matches!(run.outcome, Outcome::Failed { .. })).count();
+        let (plain, stamped, batch, rate) = (ns(false), ns(true), one(batch, 1), one(rate, 0));
+        format!("{name} {plain} | {stamped} | {batch} | {rate} | {gaps} | {lost} | {dead} |\n")
+    }
+
+    fn latency(&self, name: &str) -> Result<String> {
+        let lost = self.measured(true).map(|measured| measured.lost).sum();
+        let of = |which: fn(&Latencies) -> &Latency| {
+            let latencies = self.measured(true).filter_map(|measured| measured.latency.as_ref());
+            Latency::merge(latencies.map(which), lost)
+        };
+        let arrival = of(|latencies| &latencies.arrival)?;
+        let schedule = of(|latencies| &latencies.schedule)?;
+        let mut text = String::new();
+        for (since, latency) in [("arrival", arrival), ("schedule", schedule)] {
+            if latency.count() + lost > 0 {
+                let Latency { p50, p99, p99_9, max, .. } = latency;
+                let [p50, p99, p99_9, max] = [p50, p99, p99_9, max].map(time);
+                // A String takes whatever is written to it.
+                let _ = writeln!(text, "{name} {since} | {p50} | {p99} | {p99_9} | {max} |");
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// A latency as people read it: three digits, and the unit that fits them.
+fn time(nanoseconds: Option<u64>) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    match nanoseconds {
+        None => "lost".to_owned(),
+        Some(ns @ 0..1000) => format!("{ns} ns"),
+        Some(ns @ 1000..1_000_000) => format!("{} us", three(ns as f64 / 1e3)),
+        Some(ns @ 1_000_000..1_000_000_000) => format!("{} ms", three(ns as f64 / 1e6)),
+        Some(ns) => format!("{} s", three(ns as f64 / 1e9)),
+    }
+}
+
+fn three(number: f64) -> String {
+    let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
+    format!("{number:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(flavor: &str, way: Way, measured: Measured) -> RealWorld {
+        RealWorld::sample(flavor, way, Outcome::Measured(measured))
+    }
+
+    #[test]
+    fn runs_become_rows() {
+        let died = Outcome::Failed { verdict: "panic".into(), why: "receiver: boot: Oops".into() };
+        let runs = [
+            run("stock", Way::Recvmmsg, Measured::sample(300.0, 0, false)),
+            run("fastnet", Way::Remembered, Measured::sample(100.0, 0, false)),
+            run("fastnet", Way::Recvmmsg, Measured::sample(299.0, 0, false)),
+            run("stock", Way::Recvmmsg, Measured::sample(320.4, 0, false)),
+            run("stock", Way::Recvmmsg, Measured::sample(310.0, 0, false)),
+            run("stock", Way::Recvmmsg, Measured::sample(400.0, 0, true)),
+            run("fastnet", Way::Remembered, Measured::sample(200.0, 20, true)),
+            RealWorld::sample("fastnet", Way::Remembered, died.clone()),
+        ];
+        let text = tables(&runs).unwrap();
+        let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| re")).collect();
+        assert_eq!(
+            rows[1..],
+            [
+                "| recvmmsg | stock | 310 (300..320) | 400 (400..400) | 10.0 | 10000 | 0 | 0 | 0 |",
+                "| recvmmsg | fastnet | 299 (299..299) | - | 10.0 | 10000 | 0 | 0 | 0 |",
+                "| remembered | fastnet | 100 (100..100) | 200 (200..200) | 10.0 | 10000 | 20 | 20 | 1 |",
+                "| receiver | kernel | | p50 | p99 | p99.9 | max |",
+                "| recvmmsg | stock | arrival | 1.50 us | 1.50 us | 25.0 us | 25.0 us |",
+                "| recvmmsg | stock | schedule | 1.50 us | 3.00 ms | 3.00 ms | 3.00 ms |",
+                "| remembered | fastnet | arrival | 1.50 us | lost | lost | lost |",
+                "| remembered | fastnet | schedule | 1.50 us | lost | lost | lost |",
+            ]
+        );
+        assert!(line(&runs[0]).ends_with("300.0 ns a datagram, 1000 received"));
+        assert!(line(&runs[6]).ends_with("980 received, 20 LOST, p50 1.50 us, p99 lost"));
+        assert!(line(&runs[7]).ends_with("PANIC: receiver: boot: Oops"));
+    }
+
+    #[test]
+    fn times_have_three_digits() {
+        let shown = [7, 1234, 12_345, 123_456, 1_234_567, 12_345_678_901].map(|ns| time(Some(ns)));
+        assert_eq!(shown, ["7 ns", "1.23 us", "12.3 us", "123 us", "1.23 ms", "12.3 s"]);
+    }
+}
