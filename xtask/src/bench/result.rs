@@ -17,6 +17,7 @@ pub const SCHEMA: u32 = 2;
 /// One line: what an experiment found.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "experiment", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "a file has some hundreds of them")]
 pub enum Line {
     /// `bench local`: what a datagram costs over a guest's loopback.
     Local(Record),

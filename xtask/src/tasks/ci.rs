@@ -23,7 +23,7 @@ const STEPS: &[&str] = &[
     "cargo xtask patch check --kernel 6.12",
     "cargo xtask build-kernel --kernel 6.12 --flavor fastnet",
     "cargo xtask test-in-vm --kernel 6.12 --flavor fastnet --junit target/ci/fastnet.xml",
-    "cargo test --package xtask --test verdicts --test bench -- --ignored",
+    "cargo test --package xtask --test verdicts --test bench --test real_world -- --ignored",
     "cargo xtask build-kernel --kernel 6.12 --flavor stock",
     "cargo xtask test-in-vm --kernel 6.12 --flavor stock --junit target/ci/stock.xml",
     "cargo xtask build-kernel --kernel 6.12 --flavor fastnet --package deb,rpm",

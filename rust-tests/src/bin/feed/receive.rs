@@ -19,7 +19,7 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 2);
 /// The question is asked so often: the other guest may still boot.
 const ASK: (u32, Duration) = (300, Duration::from_millis(200));
 /// When nothing has come for so long, beyond the feed's own pauses, nothing will.
-const QUIET: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Receives the feed, and prints what came of it.
 pub fn receive(script: &Script, way: Way, stamped: bool, buffer: i32) -> Result<()> {

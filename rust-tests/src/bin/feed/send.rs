@@ -14,7 +14,7 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 1);
 pub const PORT: u16 = 7700;
 
 /// How long the other guest may take to boot and ask.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// From the question to the first datagram.
 const LEAD: Duration = Duration::from_millis(20);
 /// A sleep may end so much later than asked.
@@ -46,8 +46,10 @@ fn wait_until(due: Instant) -> Duration {
         let now = Instant::now();
         match due.checked_duration_since(now) {
             None | Some(Duration::ZERO) => return now - due,
-            Some(left) if left > OVERSLEEP => thread::sleep(left - OVERSLEEP),
-            Some(_) => std::hint::spin_loop(),
+            Some(left) => match left.checked_sub(OVERSLEEP) {
+                Some(sleep) => thread::sleep(sleep),
+                None => std::hint::spin_loop(),
+            },
         }
     }
 }

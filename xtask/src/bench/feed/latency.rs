@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(quantiles(&latency), [Some(100), Some(1007), Some(20_095), Some(20_095)]);
         // One lost of a thousand and one is the longest.
         let latency = Latency::new(bars(), 1).unwrap();
-        assert_eq!(quantiles(&latency), [Some(1007), Some(1007), Some(20_095), None]);
+        assert_eq!(quantiles(&latency), [Some(1007), Some(20_095), Some(20_095), None]);
         let latency = Latency::new(bars(), 1000).unwrap();
         assert_eq!(quantiles(&latency), [Some(20_095), None, None, None]);
         assert_eq!(quantiles(&Latency::new(Vec::new(), 7).unwrap()), [None; 4]);

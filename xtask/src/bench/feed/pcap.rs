@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_truncated_capture_is_refused_wherever_it_ends() {
         let whole = [header(MICRO, 1), packet(10, 0, &udp(20))].concat();
-        assert!(feed(&[whole.clone()]).is_ok());
+        assert!(feed(std::slice::from_ref(&whole)).is_ok());
         for end in 0..whole.len() {
             let said = complaint(&[whole[..end].to_vec()]);
             let expected = match end {

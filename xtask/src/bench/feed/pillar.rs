@@ -132,7 +132,7 @@ mod tests {
         let seconds = feed.duration().as_secs_f64();
         assert!((18.0..22.0).contains(&seconds), "{seconds}");
         let pairs = feed.datagrams().windows(2);
-        let in_bursts = pairs.filter(|pair| pair[1].at - pair[0].at == BURST_GAP).count();
+        let in_bursts = pairs.filter(|pair| pair[1].at == pair[0].at + BURST_GAP).count();
         assert!((90_000..110_000).contains(&in_bursts), "{in_bursts}");
         assert!(feed.datagrams().is_sorted_by_key(|datagram| datagram.at));
         assert_eq!(generate(1000, 10_000).unwrap(), generate(1000, 10_000).unwrap());

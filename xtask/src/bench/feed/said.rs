@@ -51,7 +51,7 @@ impl Pair {
         ensure!(sent == datagrams, "{sent} datagrams of {datagrams} were sent");
         let [late] = numbers(&self.sender, "late")?;
         let [received, gaps, disordered] = numbers(&self.receiver, "received")?;
-        let [calls, spent] = numbers(&self.receiver, "calls")?;
+        let [calls, time] = numbers(&self.receiver, "calls")?;
         let [span] = numbers(&self.receiver, "span")?;
         let lost =
             sent.checked_sub(received).with_context(|| format!("{received} came of {sent} datagrams"))?;
@@ -65,7 +65,7 @@ impl Pair {
         let latencies =
             || anyhow::Ok(Latencies { arrival: latency("arrival")?, schedule: latency("schedule")? });
         #[expect(clippy::cast_precision_loss, reason = "none is near 2^52")]
-        let (ns, rate) = (spent as f64 / received.max(1) as f64, received as f64 * 1e9 / span.max(1) as f64);
+        let (ns, rate) = (time as f64 / received.max(1) as f64, received as f64 * 1e9 / span.max(1) as f64);
         let latency = stamps.then(latencies).transpose()?;
         Ok(Measured { received, lost, gaps, disordered, calls, ns, rate, late, latency })
     }

@@ -156,8 +156,8 @@ mod tests {
                 "| recvmmsg | fastnet | 299 (299..299) | - | 10.0 | 10000 | 0 | 0 | 0 |",
                 "| remembered | fastnet | 100 (100..100) | 200 (200..200) | 10.0 | 10000 | 20 | 20 | 1 |",
                 "| receiver | kernel | | p50 | p99 | p99.9 | max |",
-                "| recvmmsg | stock | arrival | 1.50 us | 1.50 us | 25.0 us | 25.0 us |",
-                "| recvmmsg | stock | schedule | 1.50 us | 3.00 ms | 3.00 ms | 3.00 ms |",
+                "| recvmmsg | stock | arrival | 1.50 us | 1.50 us | 25.1 us | 25.1 us |",
+                "| recvmmsg | stock | schedule | 1.50 us | 3.01 ms | 3.01 ms | 3.01 ms |",
                 "| remembered | fastnet | arrival | 1.50 us | lost | lost | lost |",
                 "| remembered | fastnet | schedule | 1.50 us | lost | lost | lost |",
             ]

@@ -1,0 +1,153 @@
+//! `bench real-world` from the command line to its file: with real guests, and with an emulator that is a script.
+//!
+//! The guests need a kernel: `FASTNET_BZIMAGE`, else a `vm` kernel built in `target/kernel`.
+#![expect(clippy::disallowed_methods, reason = "a test of the program runs the program")]
+#![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn bench(image: &Path, json: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["bench", "real-world", "--accel", "tcg", "--repeat", "1", "--bzimage"]);
+    command.arg(format!("fastnet={}", image.display())).arg("--json").arg(json).args(arguments);
+    command
+}
+
+fn run(mut command: Command) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let said = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    println!("{said}");
+    (status.code(), said)
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn kernel() -> PathBuf {
+    let built = || {
+        let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel");
+        let trees = fs::read_dir(kernels).ok()?.filter_map(Result::ok);
+        trees.map(|tree| tree.path().join("O-vm/arch/x86/boot/bzImage")).find(|image| image.exists())
+    };
+    std::env::var_os("FASTNET_BZIMAGE")
+        .map(PathBuf::from)
+        .or_else(built)
+        .expect("no kernel: run `cargo xtask build-kernel`, or set FASTNET_BZIMAGE")
+}
+
+/// Lines that were measured; a stock kernel skips what it can't.
+fn measured(file: &Path) -> Vec<Value> {
+    lines(file).into_iter().filter(|line| line["outcome"] == "measured").collect()
+}
+
+#[test]
+#[ignore = "boots guests; cargo xtask ci runs it"]
+fn a_feed_comes_whole_and_is_not_run_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.jsonl");
+    let kernel = kernel();
+    let command = || bench(&kernel, &file, &["--datagrams", "3000"]);
+    let (code, said) = run(command());
+    assert_eq!(code, Some(0));
+    assert!(said.contains("a CPU that there is not"));
+    assert_eq!(lines(&file).len(), 6);
+    let measured = measured(&file);
+    assert!(measured.len() >= 4);
+    for line in &measured {
+        let number = |name: &str| line[name].as_u64().unwrap();
+        assert_eq!((number("received"), number("lost"), number("gaps")), (3000, 0, 0), "{line}");
+        assert!(line["ns"].as_f64().unwrap() > 10.0 && line["rate"].as_f64().unwrap() > 100.0, "{line}");
+        assert!((1..=3000).contains(&number("calls")), "{line}");
+        let latency = &line["latency"];
+        assert_eq!(latency.is_object(), line["stamps"].as_bool().unwrap(), "{line}");
+        if latency.is_object() {
+            let p50 = |since: &str| latency[since]["p50"].as_u64().unwrap();
+            assert!(p50("arrival") > 0 && p50("arrival") <= p50("schedule"), "{line}");
+            assert!(latency["arrival"]["max"].as_u64().unwrap() < 60_000_000_000, "{line}");
+        }
+    }
+    let before = fs::read(&file).unwrap();
+    assert_eq!(run(command()).0, Some(0));
+    assert!(fs::read(&file).unwrap() == before, "it was run again");
+}
+
+#[test]
+#[ignore = "boots guests; cargo xtask ci runs it"]
+fn what_a_small_buffer_drops_is_seen_as_gaps() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.jsonl");
+    let (code, said) = run(bench(&kernel(), &file, &["--datagrams", "3000", "--rcvbuf", "4096"]));
+    assert_eq!(code, Some(0));
+    assert!(said.contains(" LOST"));
+    for line in measured(&file) {
+        let number = |name: &str| line[name].as_u64().unwrap();
+        assert!(number("lost") > 0 && number("gaps") > 0, "{line}");
+        assert_eq!(number("received") + number("lost"), 3000);
+        if line["stamps"] == true {
+            assert!(line["latency"]["arrival"]["max"].is_null(), "{line}");
+        }
+    }
+}
+
+/// Guests that are shell scripts: every sender sends, and the receiver of `recvmmsg` dies.
+const QEMU: &str = r#"#!/bin/sh
+[ "$1" = --version ] && exec echo QEMU 0
+tell() {
+    printf 'KTAP version 1\n1..1\n# start %s\n# | release 6.6\n' $1 >&0
+    echo "fastnet: start $1"
+}
+end() {
+    echo "fastnet: end $1"
+    printf 'ok 1 %s\n' $1 >&0
+}
+case "$*" in
+*/sender/*) tell send; printf '# | sent 100\n# | late 7\n' >&0; end send ;;
+*recvmmsg*) tell recvmmsg; echo 'Kernel panic - not syncing: Oops' ;;
+*) tell it; printf '# | received 98 1 0\n# | calls 7 9800\n# | span 980000\n' >&0
+   printf '# | arrival 100:90 200:8\n# | schedule 100:90 300:8\n' >&0; end it ;;
+esac
+"#;
+
+#[test]
+fn a_guest_that_dies_costs_its_own_run_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("qemu-system-x86_64");
+    fs::write(&script, QEMU).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let file = folder.path().join("results.jsonl");
+    let mut command = bench(Path::new("/dev/null"), &file, &["--datagrams", "100"]);
+    command.env("PATH", format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap()));
+    let (code, said) = run(command);
+    assert_eq!(code, Some(4));
+    assert!(said.contains("2 of 6 runs failed"));
+    assert!(said.contains("| recvmmsg | fastnet | - | - | - | - | 0 | 0 | 2 |\n"));
+    assert!(said.contains(
+        "| remembered | fastnet | 100 (100..100) | 100 (100..100) | 14.0 | 100000 | 2 | 4 | 0 |\n"
+    ));
+    assert!(said.contains("| remembered | fastnet | arrival | 100 ns | lost | lost | lost |\n"));
+    let lines = lines(&file);
+    let of = |line: &Value| format!("{} {} {}", line["receiver"], line["outcome"], line["verdict"]);
+    let all: Vec<_> = lines.iter().map(of).collect();
+    let one =
+        [r#""recvmsg" "measured" null"#, r#""recvmmsg" "failed" "panic""#, r#""remembered" "measured" null"#];
+    assert_eq!(all, [one, one].concat());
+    assert_eq!(lines[1]["why"], "receiver: recvmmsg: Kernel panic - not syncing: Oops");
+    assert_eq!((&lines[0]["schema"], &lines[0]["experiment"]), (&2.into(), &"real-world".into()));
+}
+
+#[test]
+fn a_file_that_is_no_capture_is_refused_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("thesis.pcap");
+    fs::write(&capture, "My thesis, which is long enough to be something else").unwrap();
+    let json = folder.path().join("results.jsonl");
+    let (code, said) = run(bench(Path::new("/dev/null"), &json, &["--pcap", capture.to_str().unwrap()]));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("thesis.pcap: it is no pcap"));
+}
