@@ -152,7 +152,13 @@ pub enum BenchAction {
     ///
     /// Fails on a hint that is wrong more often than right. Hints that the load never reaches are listed apart.
     /// Builds three kernels: one that counts its hints, stock, and one with the hints alone.
-    Hints(PatchArgs),
+    Hints {
+        #[command(flatten)]
+        patches: PatchArgs,
+        /// Add the counts, and where a datagram's instructions go without and with the hints, to this file of results.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// Show in which of the kernel's functions a datagram's instructions are spent.
     Profile {
         /// What receives what, as `bench local` names it.
@@ -160,6 +166,12 @@ pub enum BenchAction {
         cell: String,
         #[command(flatten)]
         kernel: KernelArgs,
+        /// Add the counts to this file of results.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Draw a flame graph there: who calls whom, each as wide as its instructions.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
     },
     /// Make a page, a summary in Markdown and CSV of result files.
     ///

@@ -64,7 +64,7 @@ pub fn chapters<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Chapte
 pub fn records(lines: &[Line]) -> impl Iterator<Item = &Record> {
     lines.iter().filter_map(|line| match line {
         Line::Local(record) => Some(record),
-        Line::RealWorld(_) => None,
+        _ => None,
     })
 }
 
