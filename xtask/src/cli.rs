@@ -172,6 +172,9 @@ pub enum BenchAction {
         /// Draw a flame graph there: who calls whom, each as wide as its instructions.
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
+        /// Of the kernel of this manifest.json, building none.
+        #[arg(long, hide = true, value_name = "FILE")]
+        manifest: Option<PathBuf>,
     },
     /// Make a page, a summary in Markdown and CSV of result files.
     ///
@@ -207,8 +210,8 @@ pub enum BenchAction {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = BENCH_LOCAL)]
 pub struct BenchArgs {
-    /// Only cells whose name contains this, as in `remembered/ipv4` or `/64/1000`.
-    pub filter: Option<String>,
+    /// Only cells whose name contains one of these, as in `remembered/ipv4` or `/64/1000`.
+    pub filter: Vec<String>,
 
     #[command(flatten)]
     pub kernel: KernelArgs,

@@ -50,8 +50,15 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Bench { action: cli::BenchAction::Hints { patches, json } } => {
             tasks::bench_hints::run(&workspace, &patches, json.as_deref())
         }
-        cli::Command::Bench { action: cli::BenchAction::Profile { cell, kernel, json, svg } } => {
-            tasks::bench_profile::run(&workspace, &cell, &kernel, json.as_deref(), svg.as_deref())
+        cli::Command::Bench { action: cli::BenchAction::Profile { cell, kernel, json, svg, manifest } } => {
+            tasks::bench_profile::run(
+                &workspace,
+                &cell,
+                &kernel,
+                json.as_deref(),
+                svg.as_deref(),
+                manifest.as_deref(),
+            )
         }
         cli::Command::Bench { action: cli::BenchAction::Report { files, out } } => {
             tasks::bench_report::run(&files, &out)

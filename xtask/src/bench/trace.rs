@@ -29,7 +29,12 @@ impl Image {
         for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
             sections.push((section.address(), section.data().with_context(context)?.to_vec()));
         }
-        let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
+        // What is written in assembler may be no function to the linker, and has a size all the same.
+        let functions = file.symbols().filter(|symbol| match symbol.kind() {
+            SymbolKind::Text => true,
+            SymbolKind::Unknown => symbol.size() > 0,
+            _ => false,
+        });
         let mut functions: Vec<_> = functions
             .map(|symbol| Ok((symbol.address(), symbol.name()?.to_owned())))
             .collect::<object::Result<_>>()

@@ -13,6 +13,7 @@ use crate::cli::{self, Flavor, KernelArgs};
 use crate::exit::{Classify, Exit, error};
 use crate::host::{self, Purpose};
 use crate::kernel;
+use crate::kernel::manifest::Manifest;
 use crate::workspace::Workspace;
 
 /// A call of more would fill a disk with its log.
@@ -25,11 +26,19 @@ pub fn run(
     arguments: &KernelArgs,
     json: Option<&Path>,
     svg: Option<&Path>,
+    manifest: Option<&Path>,
 ) -> Result<()> {
     let mut ledger = Ledger::open(json)?;
     let cell = find(cell, arguments.flavor.unwrap_or(Flavor::Fastnet))?;
-    host::require(&[Purpose::Fetch, Purpose::Build, Purpose::Guest], arguments.yes)?;
-    let built = kernel::build_kernel(workspace, arguments)?.manifest;
+    let built: Manifest = if let Some(file) = manifest {
+        host::require(&[Purpose::Guest], arguments.yes)?;
+        let context = || format!("{} is no manifest", file.display());
+        let text = fs::read(file).exit(Exit::Usage, context)?;
+        serde_json::from_slice(&text).exit(Exit::Usage, context)?
+    } else {
+        host::require(&[Purpose::Fetch, Purpose::Build, Purpose::Guest], arguments.yes)?;
+        kernel::build_kernel(workspace, arguments)?.manifest
+    };
     let origin = watch::origin(workspace, &built)?;
     for traced in watch::trace(workspace, &built.bzimage.path, &built.vmlinux.path, &[cell])? {
         let profile = Profile { origin: origin.clone(), traced };

@@ -147,7 +147,8 @@ fn legend(chapter: &Chapter<'_>) -> Markup {
     }
 }
 
-fn swatch(colour: Colour) -> Markup {
+/// A colour in a legend.
+pub fn swatch(colour: Colour) -> Markup {
     html! { svg.swatch viewBox="0 0 12 12" aria-hidden="true" { circle cx="6" cy="6" r="6" fill=(colour.hex()) {} } }
 }
 

@@ -1,7 +1,9 @@
 //! Results as people look at them: lines and tables on a terminal, a page in a browser, Markdown, CSV.
 
 pub mod csv;
+mod feed;
 mod findings;
+mod inside;
 mod local;
 pub mod page;
 mod palette;

@@ -34,6 +34,15 @@ pub struct Row {
     pub ratios: Vec<(Colour, Figure)>,
 }
 
+/// How a part of something falls.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    /// Its line's.
+    pub colour: Colour,
+    /// From left to right.
+    pub points: Vec<(f64, f64)>,
+}
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Curves over a logarithmic axis, each point with the interval it lies in.
@@ -70,6 +79,40 @@ pub fn curves(x: &str, y: &str, curves: &[Curve]) -> Result<String> {
             chart.draw_series(points.iter().map(|(x, Figure { min, median, max })| {
                 ErrorBar::new_vertical(*x, *min, *median, *max, colour.rgb(), 5)
             }))?;
+        }
+        Ok(())
+    })
+}
+
+/// Tails, both axes logarithmic.
+pub fn tails(x: &str, y: &str, tails: &[Tail]) -> Result<String> {
+    let figure = |of: fn(&(f64, f64)) -> f64| {
+        let all: Vec<_> = tails.iter().flat_map(|tail| tail.points.iter().map(of)).collect();
+        Figure::of(&all).ok_or_else(|| anyhow!("a plot of nothing"))
+    };
+    let (width, height) = (figure(|point| point.0)?, figure(|point| point.1)?);
+    draw(HEIGHT, |area| {
+        let across = (width.min.max(1e-3) / 1.3..width.max * 1.3).log_scale();
+        let mut chart = ChartBuilder::on(area)
+            .margin(6)
+            .margin_right(16)
+            .x_label_area_size(44)
+            .y_label_area_size(62)
+            .build_cartesian_2d(across, (height.min / 1.5..1.0).log_scale())?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID.rgb())
+            .axis_style(INK.rgb())
+            .label_style(letters())
+            .axis_desc_style(letters())
+            .x_desc(x)
+            .y_desc(y)
+            .x_label_formatter(&|x| count(*x))
+            .y_label_formatter(&|y| format!("{y}"))
+            .draw()?;
+        for Tail { colour, points } in tails {
+            chart.draw_series(LineSeries::new(points.iter().copied(), colour.rgb().stroke_width(2)))?;
         }
         Ok(())
     })
