@@ -14,7 +14,8 @@ pub fn run(before: &Path, after: &Path, ratios: bool, tolerance: f64) -> Result<
     let mut changes = compare::compare(&read(before)?, &read(after)?, measure, tolerance / 100.0);
     if changes.is_empty() {
         let message = format!(
-            "{} and {} share no cell of the same kernel, configuration and guest: nothing was compared",
+            "{} and {} share no cell of the same kernel, configuration and guest, so nothing was compared; figures that \
+             are kept are renewed by `bench local --json` to a new file",
             before.display(),
             after.display()
         );
