@@ -47,11 +47,24 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Bench { action: cli::BenchAction::RealWorld(arguments) } => {
             tasks::bench_real_world::run(&workspace, &arguments)
         }
-        cli::Command::Bench { action: cli::BenchAction::Hints(arguments) } => {
-            tasks::bench_hints::run(&workspace, &arguments)
+        cli::Command::Bench { action: cli::BenchAction::Hints { patches, json } } => {
+            tasks::bench_hints::run(&workspace, &patches, json.as_deref())
         }
-        cli::Command::Bench { action: cli::BenchAction::Profile { cell, kernel } } => {
-            tasks::bench_profile::run(&workspace, &cell, &kernel)
+        cli::Command::Bench { action: cli::BenchAction::Profile { cell, kernel, json, svg, manifest } } => {
+            tasks::bench_profile::run(
+                &workspace,
+                &cell,
+                &kernel,
+                json.as_deref(),
+                svg.as_deref(),
+                manifest.as_deref(),
+            )
+        }
+        cli::Command::Bench { action: cli::BenchAction::Report { files, out } } => {
+            tasks::bench_report::run(&files, &out)
+        }
+        cli::Command::Bench { action: cli::BenchAction::Compare { before, after, ratios, tolerance } } => {
+            tasks::bench_compare::run(&before, &after, ratios, tolerance)
         }
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use git2::DiffOptions;
+use serde::{Deserialize, Serialize};
 
+use super::origin::Origin;
 use crate::kernel::changes::{self, File};
 use crate::kernel::series::Patch;
 
 /// A line with a hint that the source does not have without the patches.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Hint {
     /// The file, in the tree.
     pub path: PathBuf,
@@ -23,7 +25,7 @@ pub struct Hint {
 }
 
 /// How often a hint was right and wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// As the hint says.
     pub right: u64,
@@ -31,11 +33,33 @@ pub struct Count {
     pub wrong: u64,
 }
 
+/// A hint that was reached.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Which.
+    #[serde(flatten)]
+    pub hint: Hint,
+    /// How often, each way.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+/// What was found of all hints, on a kernel that counts them.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// By what.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Of each hint.
+    #[serde(flatten)]
+    pub judged: Judged,
+}
+
 /// What a load said of some hints.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Judged {
     /// Those that it reached.
-    pub reached: Vec<(Hint, Count)>,
+    pub reached: Vec<Seen>,
     /// Those of which it says nothing, and so nothing good.
     pub never: Vec<Hint>,
 }
@@ -46,7 +70,7 @@ impl Judged {
         let (mut reached, mut never) = (Vec::new(), Vec::new());
         for hint in hints {
             match counts.of(&hint) {
-                Some(count) => reached.push((hint, count)),
+                Some(count) => reached.push(Seen { hint, count }),
                 None => never.push(hint),
             }
         }
@@ -55,7 +79,7 @@ impl Judged {
 
     /// Those that are wrong more often than right.
     pub fn wrong(&self) -> impl Iterator<Item = &Hint> {
-        self.reached.iter().filter(|(_, count)| count.wrong > count.right).map(|(hint, _)| hint)
+        self.reached.iter().filter(|seen| seen.count.wrong > seen.count.right).map(|seen| &seen.hint)
     }
 }
 

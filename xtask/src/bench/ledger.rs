@@ -49,7 +49,7 @@ impl Ledger {
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.lines.iter().filter_map(|line| match line {
             Line::Local(record) => Some(record),
-            Line::RealWorld(_) => None,
+            _ => None,
         })
     }
 
@@ -57,7 +57,7 @@ impl Ledger {
     pub fn runs(&self) -> impl Iterator<Item = &RealWorld> {
         self.lines.iter().filter_map(|line| match line {
             Line::RealWorld(run) => Some(run),
-            Line::Local(_) => None,
+            _ => None,
         })
     }
 
@@ -81,7 +81,7 @@ impl Ledger {
     pub fn finish<T: Ord>(&mut self, place: impl Fn(&Record) -> T) -> Result<()> {
         self.lines.sort_by_cached_key(|line| match line {
             Line::Local(record) => Some(place(record)),
-            Line::RealWorld(_) => None,
+            _ => None,
         });
         let Some((path, _)) = &self.file else { return Ok(()) };
         let mut text = String::new();

@@ -1,15 +1,19 @@
 //! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
 
+pub mod chapter;
+pub mod compare;
 pub mod feed;
 pub mod hints;
 mod initramfs;
 pub mod ledger;
 pub mod origin;
 pub mod plan;
+pub mod profile;
 pub mod report;
 pub mod result;
 pub mod run;
 mod said;
+mod stacks;
 pub mod statistics;
 pub mod trace;
 pub mod watch;

@@ -6,8 +6,10 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::feed::result::RealWorld;
+use super::hints::Evidence;
 use super::origin::Origin;
 use super::plan::Cell;
+use super::profile::Profile;
 use super::statistics::Figure;
 use crate::exit::{self, Exit};
 
@@ -22,14 +24,32 @@ pub enum Line {
     Local(Record),
     /// `bench real-world`: what came of a feed between two guests.
     RealWorld(RealWorld),
+    /// `bench hints`: how often each branch hint of the patches was right.
+    Hints(Evidence),
+    /// `bench profile`, and `bench hints`: where a datagram's instructions go.
+    Profile(Profile),
 }
 
 impl Line {
+    /// By what it was found.
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Self::Local(record) => &record.origin,
+            Self::RealWorld(run) => &run.origin,
+            Self::Hints(evidence) => &evidence.origin,
+            Self::Profile(profile) => &profile.origin,
+        }
+    }
+
     /// Whether both are of the same, so that the newer one counts.
     pub fn is_of_the_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Local(ours), Self::Local(theirs)) => ours.is_of_the_same(theirs),
             (Self::RealWorld(ours), Self::RealWorld(theirs)) => ours.is_of_the_same(theirs),
+            (Self::Hints(ours), Self::Hints(theirs)) => ours.origin.build == theirs.origin.build,
+            (Self::Profile(ours), Self::Profile(theirs)) => {
+                ours.traced.cell == theirs.traced.cell && ours.origin.build == theirs.origin.build
+            }
             _ => false,
         }
     }
@@ -49,6 +69,18 @@ impl Line {
 impl From<Record> for Line {
     fn from(record: Record) -> Self {
         Self::Local(record)
+    }
+}
+
+impl From<Evidence> for Line {
+    fn from(evidence: Evidence) -> Self {
+        Self::Hints(evidence)
+    }
+}
+
+impl From<Profile> for Line {
+    fn from(profile: Profile) -> Self {
+        Self::Profile(profile)
     }
 }
 

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+use serde::{Deserialize, Serialize};
+
+use super::stacks;
 
 /// Where the kernel's half of the address space begins.
 const KERNEL: u64 = 0xffff_8000_0000_0000;
@@ -26,7 +29,12 @@ impl Image {
         for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
             sections.push((section.address(), section.data().with_context(context)?.to_vec()));
         }
-        let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
+        // What is written in assembler may be no function to the linker, and has a size all the same.
+        let functions = file.symbols().filter(|symbol| match symbol.kind() {
+            SymbolKind::Text => true,
+            SymbolKind::Unknown => symbol.size() > 0,
+            _ => false,
+        });
         let mut functions: Vec<_> = functions
             .map(|symbol| Ok((symbol.address(), symbol.name()?.to_owned())))
             .collect::<object::Result<_>>()
@@ -41,13 +49,19 @@ impl Image {
         self.functions[..after].last().map(|(_, name)| name.as_str())
     }
 
+    /// The function that begins at an address.
+    pub fn begins(&self, address: u64) -> Option<&str> {
+        let after = self.functions.partition_point(|(start, _)| *start <= address);
+        self.functions[..after].last().filter(|(start, _)| *start == address).map(|(_, name)| name.as_str())
+    }
+
     /// Where a function begins.
     fn address(&self, function: &str) -> Option<u64> {
         self.functions.iter().find(|(_, name)| name == function).map(|(address, _)| *address)
     }
 
     /// The code from an address on.
-    fn code(&self, address: u64) -> &[u8] {
+    pub fn code(&self, address: u64) -> &[u8] {
         let in_section =
             |(start, bytes): &&(u64, Vec<u8>)| *start <= address && address - *start < bytes.len() as u64;
         self.sections.iter().find(in_section).map_or(&[], |(start, bytes)| {
@@ -98,7 +112,7 @@ pub fn calls<'a>(trace: &'a [u64], image: &Image, function: &str) -> Result<Vec<
 }
 
 /// What was executed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Work {
     /// All instructions.
     pub instructions: u64,
@@ -106,8 +120,8 @@ pub struct Work {
     pub branches: u64,
     /// Of those, the ones that did not fall through.
     pub taken: u64,
-    /// The instructions by function.
-    pub functions: BTreeMap<String, u64>,
+    /// The instructions by the functions that called each other, outermost first: `do_syscall_64;__sys_recvmmsg`.
+    pub stacks: BTreeMap<String, u64>,
 }
 
 impl Work {
@@ -120,10 +134,25 @@ impl Work {
                 self.taken += u64::from(pair[1] != pair[0] + length);
             }
         }
-        for function in stretch.chunk_by(|one, next| image.function(*one) == image.function(*next)) {
-            let name = image.function(function[0]).unwrap_or("?").to_owned();
-            *self.functions.entry(name).or_default() += function.len() as u64;
+        stacks::fold(image, stretch, &mut self.stacks);
+    }
+
+    /// The instructions by function, whoever called it.
+    pub fn functions(&self) -> BTreeMap<&str, u64> {
+        let mut functions = BTreeMap::new();
+        for (stack, count) in &self.stacks {
+            *functions.entry(stack.rsplit(';').next().unwrap_or(stack)).or_default() += count;
         }
+        functions
+    }
+}
+
+#[cfg(test)]
+impl Image {
+    /// One for tests: code at an address, and its functions.
+    pub fn of(start: u64, code: &[u8], functions: &[(u64, &str)]) -> Self {
+        let functions = functions.iter().map(|&(address, name)| (address, name.to_owned()));
+        Self { sections: vec![(start, code.to_vec())], functions: functions.collect() }
     }
 }
 
@@ -137,11 +166,7 @@ mod tests {
     const CODE: [u8; 12] = [0x74, 0x01, 0x90, 0xeb, 0x00, 0x0f, 0x85, 0, 0, 0, 0, 0xc3];
 
     fn image() -> Image {
-        let functions = [(TEXT, "receive"), (TEXT + 11, "asm_sysvec_timer")];
-        Image {
-            sections: vec![(TEXT, CODE.to_vec())],
-            functions: functions.map(|(address, name)| (address, name.to_owned())).to_vec(),
-        }
+        Image::of(TEXT, &CODE, &[(TEXT, "receive"), (TEXT + 11, "asm_sysvec_timer")])
     }
 
     #[test]
@@ -181,7 +206,7 @@ cpu_io_recompile: rewound execution of TB to ffffffff81000003
         let mut work = Work::default();
         work.add(&image(), &[TEXT, TEXT + 11, TEXT + 2, TEXT + 3]);
         let expected = [("asm_sysvec_timer", 1), ("receive", 3)];
-        assert_eq!(work.functions, expected.map(|(name, count)| (name.to_owned(), count)).into());
+        assert_eq!(work.functions(), expected.into());
     }
 
     #[test]

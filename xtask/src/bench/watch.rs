@@ -7,19 +7,22 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
 
 use super::hints::Counts;
 use super::initramfs;
+use super::origin::{Host, Origin};
 use super::plan::{Cell, Receiver};
 use super::trace::{self, Image, Work};
 use crate::exit::{self, Exit};
 use crate::guest::gate::{Answer, Gate, Line};
 use crate::guest::monitor::Monitor;
-use crate::guest::qemu::{Accel, Machine};
+use crate::guest::qemu::{self, Accel, Machine};
 use crate::guest::session::{self, Limits};
 use crate::guest::together::at_once;
 use crate::guest::verdict;
 use crate::guest::{executables, runs};
+use crate::kernel::manifest::Manifest;
 use crate::workspace::Workspace;
 
 /// A guest that waits for us at every call is slow.
@@ -43,12 +46,29 @@ pub fn hints(workspace: &Workspace, bzimage: &Path, cells: &[Cell]) -> Result<Co
     Ok(counts)
 }
 
+/// What lines tell of a guest that was looked on.
+pub fn origin(workspace: &Workspace, kernel: &Manifest) -> Result<Origin> {
+    Ok(Origin {
+        release: kernel.release.clone(),
+        flavor: kernel.flavor.clone(),
+        config: kernel.config.clone(),
+        build: kernel.bzimage.sha256.clone(),
+        accel: Accel::Icount.to_string(),
+        cpu: Accel::Icount.cpu().to_owned(),
+        qemu: qemu::version(workspace)?,
+        host: Host::here()?,
+        boot: 1,
+    })
+}
+
 /// What a kernel does for one cell's datagrams.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Traced {
     /// Whose.
+    #[serde(flatten)]
     pub cell: Cell,
     /// Everything done in the receiver's calls.
+    #[serde(flatten)]
     pub work: Work,
     /// How many datagrams they brought.
     pub datagrams: u32,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::feed::FeedArgs;
-use super::kernel::{Flavor, KernelArgs};
+use super::kernel::{Flavor, KernelArgs, image};
 use super::patch::PatchArgs;
 
 /// What to measure.
@@ -20,7 +20,13 @@ pub enum BenchAction {
     ///
     /// Fails on a hint that is wrong more often than right. Hints that the load never reaches are listed apart.
     /// Builds three kernels: one that counts its hints, stock, and one with the hints alone.
-    Hints(PatchArgs),
+    Hints {
+        #[command(flatten)]
+        patches: PatchArgs,
+        /// Add the counts, and where a datagram's instructions go without and with the hints, to this file of results.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// Show in which of the kernel's functions a datagram's instructions are spent.
     Profile {
         /// What receives what, as `bench local` names it.
@@ -28,6 +34,43 @@ pub enum BenchAction {
         cell: String,
         #[command(flatten)]
         kernel: KernelArgs,
+        /// Add the counts to this file of results.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Draw a flame graph there: who calls whom, each as wide as its instructions.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+        /// Of the kernel of this manifest.json, building none.
+        #[arg(long, hide = true, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+    },
+    /// Make a page, a summary in Markdown and CSV of result files.
+    ///
+    /// The page is one file that needs no network. The paper's table, ratios with their intervals, the cost by batch and
+    /// by size, hints, and where instructions go: whatever the files hold.
+    Report {
+        /// What `--json` of the other commands wrote.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The folder to write index.html, summary.md and the CSV files to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Say what changed from one file of results to another, beyond noise; exit 1 if anything takes more.
+    ///
+    /// Cells of the same kernel, configuration and guest are compared. A change is noise up to --tolerance and, on top,
+    /// the most that boots (or, of time, rounds) of the same differ. A cell that failed counts as one that takes more.
+    Compare {
+        /// The results before.
+        before: PathBuf,
+        /// The results after.
+        after: PathBuf,
+        /// Compare ratios to stock's recvmmsg in the same file, for releases or compilers that are not the same.
+        #[arg(long)]
+        ratios: bool,
+        /// In percent.
+        #[arg(long, value_name = "PERCENT", default_value_t = 0.5)]
+        tolerance: f64,
     },
 }
 
@@ -35,8 +78,8 @@ pub enum BenchAction {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = BENCH_LOCAL)]
 pub struct BenchArgs {
-    /// Only cells whose name contains this, as in `remembered/ipv4` or `/64/1000`.
-    pub filter: Option<String>,
+    /// Only cells whose name contains one of these, as in `remembered/ipv4` or `/64/1000`.
+    pub filter: Vec<String>,
 
     #[command(flatten)]
     pub kernel: KernelArgs,
@@ -70,12 +113,6 @@ pub struct BenchArgs {
     /// Boot these kernels, building none: for tests, and for work on a kernel tree.
     #[arg(long, hide = true, value_name = "FLAVOR=BZIMAGE", value_parser = image)]
     pub bzimage: Vec<(Flavor, PathBuf)>,
-}
-
-/// `FLAVOR=BZIMAGE`.
-pub(super) fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
-    let (flavor, path) = text.split_once('=').ok_or("FLAVOR=BZIMAGE")?;
-    Ok((Flavor::from_str(flavor, false)?, path.into()))
 }
 
 /// A part of a plan, for one machine of several.

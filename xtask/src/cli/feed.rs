@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::bench::image;
-use super::kernel::{Flavor, KernelArgs};
+use super::kernel::{Flavor, KernelArgs, image};
 use super::test::AccelChoice;
 
 /// What to send, and to whom.

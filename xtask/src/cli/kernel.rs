@@ -54,3 +54,9 @@ pub enum Config {
     /// A kernel to install: the architecture's defaults and what servers need.
     Distro,
 }
+
+/// `FLAVOR=BZIMAGE`.
+pub(super) fn image(text: &str) -> Result<(Flavor, PathBuf), String> {
+    let (flavor, path) = text.split_once('=').ok_or("FLAVOR=BZIMAGE")?;
+    Ok((Flavor::from_str(flavor, false)?, path.into()))
+}

@@ -19,12 +19,23 @@ pub enum Purpose {
     Check,
     /// Lint the scripts and workflows.
     Lint,
+    /// Look at the results' page in a browser.
+    Browse,
 }
 
 impl Purpose {
     /// All of them, in the order a kernel meets them.
-    pub const ALL: [Self; 8] =
-        [Self::Fetch, Self::Build, Self::Deb, Self::Rpm, Self::Guest, Self::Shell, Self::Check, Self::Lint];
+    pub const ALL: [Self; 9] = [
+        Self::Fetch,
+        Self::Build,
+        Self::Deb,
+        Self::Rpm,
+        Self::Guest,
+        Self::Shell,
+        Self::Check,
+        Self::Lint,
+        Self::Browse,
+    ];
 }
 
 /// How to see that something is there without running it.
@@ -86,7 +97,7 @@ const CERTIFICATES: Detect =
 /// A package of packages; dpkg-buildpackage asks for it by name, where there is a Debian to ask.
 const BUILD_ESSENTIAL: Detect = Detect::File(&["/usr/share/build-essential/list", "/etc/redhat-release"]);
 
-use Purpose::{Build, Check, Deb, Fetch, Guest, Lint, Rpm, Shell};
+use Purpose::{Browse, Build, Check, Deb, Fetch, Guest, Lint, Rpm, Shell};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
 pub const TOOLS: &[Tool] = &[
@@ -124,6 +135,7 @@ pub const TOOLS: &[Tool] = &[
     program("python3", ["python3", "python3"], &[Lint]),
     program("pip3", ["python3-pip", "python3-pip"], &[Lint]),
     program("shellcheck", ["shellcheck", "ShellCheck"], &[Lint]),
+    program("chromium", ["chromium", "chromium"], &[Browse]),
 ];
 
 #[cfg(test)]

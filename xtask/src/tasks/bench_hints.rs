@@ -1,11 +1,14 @@
 //! `cargo xtask bench hints`: whether each branch hint of the patches is right, and what they save.
 
 use std::iter;
+use std::path::Path;
 
 use anyhow::Result;
 
-use crate::bench::hints::{self, Count, Hint, Judged};
+use crate::bench::hints::{self, Count, Evidence, Hint, Judged, Seen};
+use crate::bench::ledger::Ledger;
 use crate::bench::plan::{Cell, Family, Mix, Receiver, Shape, Size};
+use crate::bench::profile::Profile;
 use crate::bench::watch::{self, Traced};
 use crate::cli::{Config, Flavor, KernelArgs, PatchArgs};
 use crate::exit::{Exit, error};
@@ -16,10 +19,16 @@ use crate::kernel::{self, source};
 use crate::workspace::Workspace;
 
 /// Runs the command.
-pub fn run(workspace: &Workspace, arguments: &PatchArgs) -> Result<()> {
+pub fn run(workspace: &Workspace, arguments: &PatchArgs, json: Option<&Path>) -> Result<()> {
+    let mut ledger = Ledger::open(json)?;
     host::require(&[Purpose::Fetch, Purpose::Build, Purpose::Guest], arguments.yes)?;
-    let judged = judge(workspace, arguments)?;
-    compare(workspace, arguments)?;
+    let evidence = judge(workspace, arguments)?;
+    ledger.add(evidence.clone())?;
+    for profile in compare(workspace, arguments)? {
+        ledger.add(profile)?;
+    }
+    ledger.finish(|_| ())?;
+    let judged = evidence.judged;
     let wrong: Vec<_> = judged.wrong().map(|hint| format!("\n  {}", place(hint))).collect();
     if wrong.is_empty() {
         return Ok(());
@@ -29,7 +38,7 @@ pub fn run(workspace: &Workspace, arguments: &PatchArgs) -> Result<()> {
 }
 
 /// Counts how often each hint is right, and shows it.
-fn judge(workspace: &Workspace, arguments: &PatchArgs) -> Result<Judged> {
+fn judge(workspace: &Workspace, arguments: &PatchArgs) -> Result<Evidence> {
     let source = source::obtain(workspace, &KernelArgs::from(arguments))?;
     let added = hints::added(Series::load(&source.patches)?.all(), &source.dir)?;
     let built = build(workspace, arguments, Flavor::Fastnet, Config::Hints)?;
@@ -37,32 +46,33 @@ fn judge(workspace: &Workspace, arguments: &PatchArgs) -> Result<Judged> {
 
     println!("Linux {}: how often each hint of the patches was right\n", built.release);
     println!("{:>10} {:>10} {:>8}  where", "right", "wrong", "% wrong");
-    for (hint, count) in &judged.reached {
+    for Seen { hint, count } in &judged.reached {
         println!("{}  {}", figures(*count), place(hint));
     }
     println!("\n{} hints were never reached", judged.never.len());
     for hint in &judged.never {
         println!("  {}", place(hint));
     }
-    Ok(judged)
+    Ok(Evidence { origin: watch::origin(workspace, &built)?, judged })
 }
 
 /// Follows a kernel without and one with the hints step by step, and shows what a datagram costs in each.
-fn compare(workspace: &Workspace, arguments: &PatchArgs) -> Result<()> {
+fn compare(workspace: &Workspace, arguments: &PatchArgs) -> Result<Vec<Profile>> {
     let trace = |flavor| {
         let built = build(workspace, arguments, flavor, Config::Vm)?;
         let traced = watch::trace(workspace, &built.bzimage.path, &built.vmlinux.path, &steady())?;
-        Ok::<_, anyhow::Error>((built.release, traced))
+        let origin = watch::origin(workspace, &built)?;
+        let profiles = traced.into_iter().map(|traced| Profile { origin: origin.clone(), traced });
+        Ok::<Vec<_>, anyhow::Error>(profiles.collect())
     };
-    let (before_release, before) = trace(Flavor::Stock)?;
-    let (after_release, after) = trace(Flavor::Hints)?;
+    let (before, after) = (trace(Flavor::Stock)?, trace(Flavor::Hints)?);
     println!("\nA datagram, from the call's first instruction in the kernel to its last:");
-    println!("{before_release} -> {after_release}\n");
+    println!("stock -> hints\n");
     println!("{:<24} {:>16} {:>16} {:>18}", "", "branches taken", "of branches", "instructions");
     for (before, after) in iter::zip(&before, &after) {
-        println!("{}", compared(before, after));
+        println!("{}", compared(&before.traced, &after.traced));
     }
-    Ok(())
+    Ok([before, after].concat())
 }
 
 fn build(workspace: &Workspace, arguments: &PatchArgs, flavor: Flavor, config: Config) -> Result<Manifest> {

@@ -123,7 +123,8 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
         None => plan::flavors(*quick).to_vec(),
     };
     let cells = |flavor: Flavor| -> Vec<Cell> {
-        let wanted = |cell: &Cell| filter.as_ref().is_none_or(|filter| cell.to_string().contains(filter));
+        let wanted =
+            |cell: &Cell| filter.is_empty() || filter.iter().any(|part| cell.to_string().contains(part));
         let icount = arguments.accel == BenchAccel::Icount;
         let all = if icount { plan::cells(*quick, flavor) } else { plan::streams(*quick, flavor) };
         let ours = match shard {
@@ -133,7 +134,6 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
         ours.into_iter().filter(wanted).collect()
     };
     if flavors.iter().all(|flavor| cells(*flavor).is_empty()) {
-        let filter = filter.as_deref().unwrap_or_default();
         let part = if shard.is_some() { "this part of the plan" } else { "the plan" };
         return Err(exit::error(Exit::Usage, format!("no cell of {part} has a name with {filter:?} in it")));
     }

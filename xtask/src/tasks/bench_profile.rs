@@ -1,35 +1,59 @@
 //! `cargo xtask bench profile`: in which of the kernel's functions a datagram's instructions are spent.
 
+use std::fs;
+use std::path::Path;
+
 use anyhow::Result;
 
+use crate::bench::ledger::Ledger;
 use crate::bench::plan::{self, Cell, Receiver};
+use crate::bench::profile::Profile;
 use crate::bench::watch;
 use crate::cli::{self, Flavor, KernelArgs};
-use crate::exit::{Exit, error};
+use crate::exit::{Classify, Exit, error};
 use crate::host::{self, Purpose};
 use crate::kernel;
+use crate::kernel::manifest::Manifest;
 use crate::workspace::Workspace;
 
 /// A call of more would fill a disk with its log.
 const MOST_MESSAGES: u32 = 1000;
 
 /// Runs the command.
-pub fn run(workspace: &Workspace, cell: &str, arguments: &KernelArgs) -> Result<()> {
+pub fn run(
+    workspace: &Workspace,
+    cell: &str,
+    arguments: &KernelArgs,
+    json: Option<&Path>,
+    svg: Option<&Path>,
+    manifest: Option<&Path>,
+) -> Result<()> {
+    let mut ledger = Ledger::open(json)?;
     let cell = find(cell, arguments.flavor.unwrap_or(Flavor::Fastnet))?;
-    host::require(&[Purpose::Fetch, Purpose::Build, Purpose::Guest], arguments.yes)?;
-    let built = kernel::build_kernel(workspace, arguments)?.manifest;
+    let built: Manifest = if let Some(file) = manifest {
+        host::require(&[Purpose::Guest], arguments.yes)?;
+        let context = || format!("{} is no manifest", file.display());
+        let text = fs::read(file).exit(Exit::Usage, context)?;
+        serde_json::from_slice(&text).exit(Exit::Usage, context)?
+    } else {
+        host::require(&[Purpose::Fetch, Purpose::Build, Purpose::Guest], arguments.yes)?;
+        kernel::build_kernel(workspace, arguments)?.manifest
+    };
+    let origin = watch::origin(workspace, &built)?;
     for traced in watch::trace(workspace, &built.bzimage.path, &built.vmlinux.path, &[cell])? {
-        #[expect(clippy::cast_precision_loss, reason = "counts of a few million")]
-        let each = |count: u64| count as f64 / f64::from(traced.datagrams);
-        let whole = each(traced.work.instructions);
+        let profile = Profile { origin: origin.clone(), traced };
+        let whole = profile.each(profile.traced.work.instructions);
         println!("Linux {}, {cell}: {whole:.1} instructions a datagram\n", built.release);
-        let mut functions: Vec<_> = traced.work.functions.iter().collect();
-        functions.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        for (function, count) in functions {
-            println!("{:>9.2} {:>5.1} %  {function}", each(*count), 100.0 * each(*count) / whole);
+        for (function, each) in profile.functions() {
+            println!("{each:>9.2} {:>5.1} %  {function}", 100.0 * each / whole);
         }
+        if let Some(file) = svg {
+            fs::write(file, profile.flame_graph()?)
+                .exit(Exit::Host, || format!("writing {}", file.display()))?;
+        }
+        ledger.add(profile)?;
     }
-    Ok(())
+    ledger.finish(|_| ())
 }
 
 /// The cell of the plan that has this name, if its calls can be followed.

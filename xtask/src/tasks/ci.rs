@@ -23,15 +23,25 @@ const STEPS: &[&str] = &[
     "cargo xtask patch check --kernel 6.12",
     "cargo xtask build-kernel --kernel 6.12 --flavor fastnet",
     "cargo xtask test-in-vm --kernel 6.12 --flavor fastnet --junit target/ci/fastnet.xml",
-    "cargo test --package xtask --test verdicts --test bench --test real_world -- --ignored",
+    "cargo test --package xtask --test verdicts --test bench --test page --test real_world -- --ignored",
     "cargo xtask build-kernel --kernel 6.12 --flavor stock",
     "cargo xtask test-in-vm --kernel 6.12 --flavor stock --junit target/ci/stock.xml",
+    "rm -f target/ci/figures.jsonl",
+    "cargo xtask bench local recvmmsg/ipv4/64/ remembered/ipv4/64/ --quick --repeat 1 --kernel 6.12 --json target/ci/figures.jsonl",
+    "cargo xtask bench compare configs/figures/6.12.jsonl target/ci/figures.jsonl --ratios --tolerance 1",
     "cargo xtask build-kernel --kernel 6.12 --flavor fastnet --package deb,rpm",
 ];
 
 /// What the steps need of the host: everything but a shell in the guest.
-const NEEDED: &[Purpose] =
-    &[Purpose::Fetch, Purpose::Build, Purpose::Deb, Purpose::Rpm, Purpose::Guest, Purpose::Lint];
+const NEEDED: &[Purpose] = &[
+    Purpose::Fetch,
+    Purpose::Build,
+    Purpose::Deb,
+    Purpose::Rpm,
+    Purpose::Guest,
+    Purpose::Lint,
+    Purpose::Browse,
+];
 
 /// Runs the steps up to the first that fails; the last line on stdout is the count of tests.
 pub fn run(workspace: &Workspace, yes: bool) -> Result<()> {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::origin::Origin;
-use super::plan::{Cell, Receiver, Shape};
-use super::result::{Measured, Outcome, Record};
-use super::statistics::{Figure, Interval, TOLERANCE, apart};
+use super::super::chapter::distinct;
+use super::super::origin::Origin;
+use super::super::plan::{Cell, Receiver, Shape};
+use super::super::result::{Measured, Outcome, Record};
+use super::super::statistics::{Figure, Interval, TOLERANCE, apart};
 use crate::cli;
 
 /// A record in one line.
@@ -147,21 +148,10 @@ fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
     of.filter_map(|record| record.measured()).map(|measured| measured.figure.median).collect()
 }
 
-/// Each once, in the order of their first coming.
-fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut seen = Vec::new();
-    for item in items {
-        if !seen.contains(&item) {
-            seen.push(item);
-        }
-    }
-    seen
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{Family, Size};
-    use super::super::result::Unit;
+    use super::super::super::plan::{Family, Size};
+    use super::super::super::result::Unit;
     use super::*;
 
     fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {

@@ -1,0 +1,209 @@
+//! Records that can be compared: of one Linux, one configuration, one guest.
+
+use super::plan::{Cell, Receiver};
+use super::result::{Line, Measured, Outcome, Record, Unit};
+use super::statistics::{Figure, Interval};
+
+/// What figures must share to be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Linux's own version, whatever the flavor: `6.12.117`.
+    pub version: String,
+    /// The kernels' configuration.
+    pub config: String,
+    /// Who ran the guest's instructions.
+    pub accel: String,
+    /// The CPU model that the guest saw.
+    pub cpu: String,
+    /// What was counted.
+    pub unit: Unit,
+}
+
+impl Setting {
+    fn of(record: &Record) -> Self {
+        let origin = &record.origin;
+        let unit = if origin.accel == "icount" { Unit::Instructions } else { Unit::Ns };
+        Self {
+            version: version(&origin.release).to_owned(),
+            config: origin.config.clone(),
+            accel: origin.accel.clone(),
+            cpu: origin.cpu.clone(),
+            unit,
+        }
+    }
+}
+
+/// A release without what stands behind Linux's own numbers.
+pub fn version(release: &str) -> &str {
+    release.split('-').next().unwrap_or(release)
+}
+
+/// A setting, and all that was found in it.
+#[derive(Clone, Debug)]
+pub struct Chapter<'a> {
+    /// What its records share.
+    pub setting: Setting,
+    /// In the order they came.
+    pub records: Vec<&'a Record>,
+}
+
+/// Sorts records into chapters, in the order of their first coming.
+pub fn chapters<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Chapter<'a>> {
+    let mut chapters: Vec<Chapter<'a>> = Vec::new();
+    for record in records {
+        let setting = Setting::of(record);
+        match chapters.iter_mut().find(|chapter| chapter.setting == setting) {
+            Some(chapter) => chapter.records.push(record),
+            None => chapters.push(Chapter { setting, records: vec![record] }),
+        }
+    }
+    chapters
+}
+
+/// The records among lines.
+pub fn records(lines: &[Line]) -> impl Iterator<Item = &Record> {
+    lines.iter().filter_map(|line| match line {
+        Line::Local(record) => Some(record),
+        _ => None,
+    })
+}
+
+impl Chapter<'_> {
+    /// The flavors, stock first: the others are told by their ratio to it.
+    pub fn flavors(&self) -> Vec<&str> {
+        let mut flavors = distinct(self.records.iter().map(|record| record.origin.flavor.as_str()));
+        flavors.sort_by_key(|flavor| *flavor != "stock");
+        flavors
+    }
+
+    /// The cells, of every flavor.
+    pub fn cells(&self) -> Vec<Cell> {
+        distinct(self.records.iter().map(|record| record.cell))
+    }
+
+    /// What a flavor's cell was measured at, a boot each.
+    pub fn boots(&self, flavor: &str, cell: Cell) -> Vec<&Measured> {
+        let of = self.records.iter().filter(|record| record.origin.flavor == flavor && record.cell == cell);
+        of.filter_map(|record| record.measured()).collect()
+    }
+
+    /// The median of the boots, between the least and the most of all their rounds.
+    pub fn figure(&self, flavor: &str, cell: Cell) -> Option<Figure> {
+        let figures: Vec<_> = self.boots(flavor, cell).iter().map(|boot| boot.figure).collect();
+        let of = |part: fn(&Figure) -> f64| Figure::of(&figures.iter().map(part).collect::<Vec<_>>());
+        Some(Figure {
+            min: of(|figure| figure.min)?.min,
+            median: of(|figure| figure.median)?.median,
+            max: of(|figure| figure.max)?.max,
+        })
+    }
+
+    /// A figure as a part of what stock's `recvmmsg` takes for the same shape: of three boots or more between the ends of
+    /// its [`Interval`], of fewer between those that the worst luck in all rounds would give.
+    pub fn ratio(&self, flavor: &str, cell: Cell) -> Option<Figure> {
+        let of_stock = Cell { receiver: Receiver::Recvmmsg, ..cell };
+        let stock = self.figure("stock", of_stock)?;
+        let Figure { min, median, max } = self.figure(flavor, cell)?;
+        let medians =
+            |flavor, cell| self.boots(flavor, cell).iter().map(|boot| boot.figure.median).collect::<Vec<_>>();
+        let interval = Interval::of_ratio(&medians(flavor, cell), &medians("stock", of_stock));
+        let Interval { low, high } =
+            interval.unwrap_or(Interval { low: min / stock.max, high: max / stock.min });
+        Some(Figure { min: low, median: median / stock.median, max: high })
+    }
+
+    /// Why a flavor's cell has no figure, if something was said.
+    pub fn reason(&self, flavor: &str, cell: Cell) -> Option<&str> {
+        let mut of =
+            self.records.iter().filter(|record| record.origin.flavor == flavor && record.cell == cell);
+        of.find_map(|record| match &record.outcome {
+            Outcome::Measured(_) => None,
+            Outcome::Skipped { why } | Outcome::Failed { why, .. } => Some(why.as_str()),
+        })
+    }
+}
+
+/// Each once, in the order of their first coming.
+pub fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+impl Record {
+    /// One for tests: a cell of 64 bytes over IPv4, measured in one boot under icount.
+    pub fn sample(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Self {
+        use super::origin::Origin;
+        use super::plan::{Family, Shape, Size};
+
+        let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: false };
+        let figure = Figure { min: median - 1.0, median, max: median + 1.0 };
+        let (unit, bytes) = (Unit::Instructions, None);
+        let measured = Measured {
+            unit,
+            rounds: 5,
+            figure,
+            datagrams: 4096,
+            calls: 1,
+            bytes,
+            receiver_cpu: None,
+            lost: 0,
+        };
+        let outcome = Outcome::Measured(measured);
+        Self { origin: Origin::sample(flavor, boot), cell: Cell { receiver, shape }, stream: None, outcome }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(release: &str, boot: u32, median: f64) -> Record {
+        let mut record = Record::sample("stock", Receiver::Recvmmsg, 8, boot, median);
+        record.origin.release = release.to_owned();
+        record
+    }
+
+    #[test]
+    fn what_cannot_be_compared_has_chapters_of_its_own() {
+        let mut other = [of("6.12.117-stock", 1, 1.0), of("6.12.117-stock", 1, 1.0)];
+        other[0].origin.config = "lean".into();
+        other[1].origin.accel = "kvm".into();
+        let records =
+            [of("6.12.117-stock", 1, 10.0), of("6.11.11-stock", 1, 1.0), of("6.12.117-fastnet", 1, 1.0)];
+        let records: Vec<_> = records.into_iter().chain(other).collect();
+        let chapters = chapters(&records);
+        let counts: Vec<_> = chapters.iter().map(|chapter| chapter.records.len()).collect();
+        assert_eq!(counts, [2, 1, 1, 1]);
+        assert_eq!((chapters[3].setting.unit, chapters[1].setting.version.as_str()), (Unit::Ns, "6.11.11"));
+    }
+
+    #[test]
+    fn boots_make_a_figure_and_a_ratio_lies_between_its_ends() {
+        let mut records = vec![of("6.12-stock", 1, 100.0), of("6.12-stock", 2, 102.0)];
+        records.push(Record::sample("fastnet", Receiver::Remembered, 8, 1, 50.5));
+        records[2].origin.release = "6.12-fastnet".into();
+        let chapter = &chapters(&records)[0];
+        let stock = chapter.figure("stock", records[0].cell).unwrap();
+        assert_eq!(stock, Figure { min: 99.0, median: 101.0, max: 103.0 });
+        let ratio = chapter.ratio("fastnet", records[2].cell).unwrap();
+        assert_eq!(ratio, Figure { min: 49.5 / 103.0, median: 0.5, max: 51.5 / 99.0 });
+        assert_eq!(chapter.flavors(), ["stock", "fastnet"]);
+        assert_eq!(chapter.figure("hints", records[0].cell), None);
+    }
+
+    #[test]
+    fn what_has_no_figure_has_its_reason() {
+        let mut record = of("6.12-stock", 1, 1.0);
+        record.outcome = Outcome::Skipped { why: "no room".into() };
+        let records = [record];
+        let chapter = &chapters(&records)[0];
+        assert_eq!(chapter.figure("stock", records[0].cell), None);
+        assert_eq!(chapter.reason("stock", records[0].cell), Some("no room"));
+    }
+}

@@ -1,0 +1,206 @@
+//! What changed from one set of results to another, beyond noise.
+
+use super::chapter::{Chapter, Setting, chapters, records};
+use super::plan::{Cell, Receiver};
+use super::result::{Line, Unit};
+use super::statistics::apart;
+
+/// Of the change that a cell's figure made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It was measured before, and now it failed.
+    Failed,
+    /// It takes more, by more than noise.
+    More,
+    /// It takes less, by more than noise.
+    Less,
+    /// It does not tell.
+    Same,
+}
+
+/// A cell in both results.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The kernel's.
+    pub flavor: String,
+    /// What was measured.
+    pub cell: Cell,
+    /// The figure in the first, or its ratio to stock's.
+    pub before: f64,
+    /// The same in the second; none if it has no figure now.
+    pub after: Option<f64>,
+    /// So much, as a part of the first, it may change without a reason.
+    pub noise: f64,
+}
+
+impl Change {
+    /// How much more it is, as a part of what it was.
+    pub fn part(&self) -> Option<f64> {
+        self.after.map(|after| after / self.before - 1.0)
+    }
+
+    /// What it says.
+    pub fn verdict(&self) -> Verdict {
+        match self.part() {
+            None => Verdict::Failed,
+            Some(part) if part > self.noise => Verdict::More,
+            Some(part) if part < -self.noise => Verdict::Less,
+            Some(_) => Verdict::Same,
+        }
+    }
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug)]
+pub enum Measure {
+    /// Figures as they are.
+    Figures,
+    /// Their ratios to stock's `recvmmsg` of the same shape, in the same results: what differs between compilers and
+    /// between releases of one kernel falls out.
+    Ratios,
+}
+
+/// Compares what both results have: cells of equal guest, configuration and kernel (of equal `6.12`, where no release
+/// is in both). A change is noise up to `tolerance` and, on top, the most that boots of the same differ.
+pub fn compare(before: &[Line], after: &[Line], measure: Measure, tolerance: f64) -> Vec<Change> {
+    let (before, after) = (chapters(records(before)), chapters(records(after)));
+    let mut changes = Vec::new();
+    for after in &after {
+        let Some(before) = counterpart(&before, after) else { continue };
+        for flavor in before.flavors() {
+            for cell in before.cells() {
+                changes.extend(change(before, after, flavor, cell, measure, tolerance));
+            }
+        }
+    }
+    changes
+}
+
+/// Where the figures are that a chapter's are to be compared with.
+fn counterpart<'a>(chapters: &'a [Chapter<'_>], chapter: &Chapter<'_>) -> Option<&'a Chapter<'a>> {
+    let line = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>();
+    let setting = &chapter.setting;
+    let same = |other: &&Chapter<'_>| other.setting == *setting;
+    let alike = |other: &&Chapter<'_>| {
+        let version = other.setting.version.clone();
+        line(&version) == line(&setting.version) && Setting { version, ..setting.clone() } == other.setting
+    };
+    chapters.iter().find(same).or_else(|| chapters.iter().find(alike))
+}
+
+fn change(
+    before: &Chapter<'_>,
+    after: &Chapter<'_>,
+    flavor: &str,
+    cell: Cell,
+    measure: Measure,
+    tolerance: f64,
+) -> Option<Change> {
+    let of = |chapter: &Chapter<'_>| match measure {
+        Measure::Figures => chapter.figure(flavor, cell),
+        Measure::Ratios => chapter.ratio(flavor, cell),
+    };
+    let old = of(before)?.median;
+    let new = of(after).map(|figure| figure.median);
+    if new.is_none() && after.reason(flavor, cell).is_none() {
+        return None;
+    }
+    let stock = Cell { receiver: Receiver::Recvmmsg, ..cell };
+    let wobble = |chapter: &Chapter<'_>| match measure {
+        Measure::Figures => wobble(chapter, flavor, cell),
+        Measure::Ratios => wobble(chapter, flavor, cell) + wobble(chapter, "stock", stock),
+    };
+    let noise = tolerance + wobble(before).max(wobble(after));
+    Some(Change { flavor: flavor.to_owned(), cell, before: old, after: new, noise })
+}
+
+/// How far measurements of the same are apart: instructions from boot to boot, time from round to round.
+fn wobble(chapter: &Chapter<'_>, flavor: &str, cell: Cell) -> f64 {
+    match chapter.setting.unit {
+        Unit::Instructions => {
+            let boots = chapter.boots(flavor, cell);
+            apart(&boots.iter().map(|boot| boot.figure.median).collect::<Vec<_>>())
+        }
+        Unit::Ns => chapter.figure(flavor, cell).map_or(0.0, |figure| figure.spread()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::result::{Outcome, Record};
+    use super::*;
+
+    /// Stock's recvmmsg and a remembered array, in two boots that far apart.
+    fn results(stock: f64, remembered: f64, apart: f64) -> Vec<Line> {
+        let of = |boot, factor: f64| {
+            [
+                Record::sample("stock", Receiver::Recvmmsg, 1000, boot, stock * factor),
+                Record::sample("fastnet", Receiver::Remembered, 1000, boot, remembered * factor),
+            ]
+        };
+        [of(1, 1.0), of(2, 1.0 + apart)].concat().into_iter().map(Line::Local).collect()
+    }
+
+    fn verdicts(before: &[Line], after: &[Line], measure: Measure) -> Vec<Verdict> {
+        compare(before, after, measure, 0.005).iter().map(Change::verdict).collect()
+    }
+
+    #[test]
+    fn three_percent_are_told_and_less_than_noise_is_not() {
+        use Verdict::{Less, More, Same};
+        let before = results(1600.0, 500.0, 0.001);
+        let told = |factor: f64| verdicts(&before, &results(1600.0, 500.0 * factor, 0.001), Measure::Figures);
+        assert_eq!(told(1.03), [Same, More]);
+        assert_eq!(told(1.007), [Same, More]);
+        assert_eq!(told(1.004), [Same, Same]);
+        assert_eq!(told(0.97), [Same, Less]);
+        // Boots that differ by 4 % hide 3 %, whichever results they are in.
+        let wobbly = results(1600.0, 500.0, 0.04);
+        assert_eq!(verdicts(&wobbly, &results(1600.0, 515.0, 0.0), Measure::Figures), [Same, Same]);
+        assert_eq!(verdicts(&results(1600.0, 515.0, 0.0), &wobbly, Measure::Figures), [Same, Same]);
+    }
+
+    #[test]
+    fn ratios_do_not_see_what_changes_all() {
+        use Verdict::{More, Same};
+        let before = results(1600.0, 500.0, 0.0);
+        let ratios = |after: &[Line]| verdicts(&before, after, Measure::Ratios);
+        assert_eq!(ratios(&results(1680.0, 525.0, 0.0)), [Same, Same]);
+        assert_eq!(ratios(&results(1680.0, 525.0 * 1.03, 0.0)), [Same, More]);
+        assert_eq!(verdicts(&before, &results(1680.0, 525.0, 0.0), Measure::Figures), [More, More]);
+    }
+
+    #[test]
+    fn a_release_is_compared_with_itself_or_with_its_like() {
+        let before = [results(1600.0, 500.0, 0.0), other("6.12.118", results(1600.0, 600.0, 0.0))].concat();
+        let after = |version| other(version, results(1600.0, 600.0, 0.0));
+        let more = |version| {
+            compare(&before, &after(version), Measure::Figures, 0.005)
+                .iter()
+                .filter(|change| change.verdict() == Verdict::More)
+                .count()
+        };
+        assert_eq!((more("6.12.117"), more("6.12.118"), more("6.12.119")), (1, 0, 1));
+        assert!(compare(&before, &after("6.11.11"), Measure::Figures, 0.005).is_empty());
+    }
+
+    fn other(version: &str, mut lines: Vec<Line>) -> Vec<Line> {
+        for line in &mut lines {
+            let Line::Local(record) = line else { continue };
+            record.origin.release = format!("{version}-{}", record.origin.flavor);
+        }
+        lines
+    }
+
+    #[test]
+    fn a_cell_that_fails_now_is_told_and_one_that_was_left_out_is_not() {
+        let before = results(1600.0, 500.0, 0.0);
+        let mut after = before.clone();
+        after.retain(|line| line.origin().flavor == "stock");
+        assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same]);
+        let mut failed = Record::sample("fastnet", Receiver::Remembered, 1000, 1, 1.0);
+        failed.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
+        after.push(Line::Local(failed));
+        assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same, Verdict::Failed]);
+    }
+}

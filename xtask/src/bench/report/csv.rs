@@ -1,0 +1,83 @@
+//! Results as comma-separated values, a row each, for whatever draws or counts next.
+
+use super::super::result::{Outcome, Record};
+use crate::cli;
+
+/// The cells: as many rows as boots.
+pub fn cells<'a>(records: impl Iterator<Item = &'a Record>) -> String {
+    let head = "release,flavor,config,build,accel,cpu,boot,receiver,family,size,messages,name,outcome,unit,rounds,min,median,max,\
+                datagrams,calls,bytes,why\n";
+    head.to_owned() + &records.map(row).collect::<String>()
+}
+
+fn row(record: &Record) -> String {
+    let origin = &record.origin;
+    let shape = record.cell.shape;
+    let outcome = match &record.outcome {
+        Outcome::Measured(measured) => {
+            let figure = measured.figure;
+            let bytes = measured.bytes.map_or(String::new(), |bytes| bytes.to_string());
+            let numbers = [figure.min, figure.median, figure.max].map(|number| format!("{number:.3}"));
+            let counts = [measured.datagrams, measured.calls].map(|count| count.to_string());
+            let head = ["measured".to_owned(), measured.unit.to_string(), measured.rounds.to_string()];
+            [&head[..], &numbers, &counts, &[bytes, String::new()]].concat()
+        }
+        Outcome::Skipped { why } => nothing("skipped", why),
+        Outcome::Failed { verdict, why } => nothing("failed", &format!("{verdict}: {why}")),
+    };
+    let fields = [
+        origin.release.clone(),
+        origin.flavor.clone(),
+        origin.config.clone(),
+        origin.build.clone(),
+        origin.accel.clone(),
+        origin.cpu.clone(),
+        origin.boot.to_string(),
+        cli::name(&record.cell.receiver),
+        cli::name(&shape.family),
+        shape.size.to_string(),
+        shape.messages.to_string(),
+        shape.name.to_string(),
+    ];
+    let fields: Vec<_> = fields.iter().chain(&outcome).map(|field| quoted(field)).collect();
+    fields.join(",") + "\n"
+}
+
+/// The fields of a cell that has no figures.
+fn nothing(outcome: &str, why: &str) -> Vec<String> {
+    let mut fields = vec![outcome.to_owned()];
+    fields.resize(9, String::new());
+    fields.push(why.to_owned());
+    fields
+}
+
+/// A field as RFC 4180 has it.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::plan::Receiver;
+    use super::*;
+
+    #[test]
+    fn a_row_has_a_field_a_column_and_quotes_what_needs_it() {
+        let measured = Record::sample("stock", Receiver::Recv, 1, 2, 1600.0);
+        let mut failed = measured.clone();
+        failed.outcome = Outcome::Skipped { why: "no room, \"yet\"".into() };
+        let text = cells([&measured, &failed].into_iter());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[1].split(',').count(), lines[0].split(',').count());
+        assert!(
+            lines[1].ends_with("measured,instructions,5,1599.000,1600.000,1601.000,4096,1,,"),
+            "{}",
+            lines[1]
+        );
+        assert!(lines[2].ends_with(r#"skipped,,,,,,,,,"no room, ""yet""""#), "{}", lines[2]);
+    }
+}

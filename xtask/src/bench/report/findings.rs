@@ -1,0 +1,180 @@
+//! What a chapter's figures say, in sentences: what helps, and where it does not.
+
+use super::super::chapter::{Chapter, distinct};
+use super::super::plan::{Cell, Family, Mix, Receiver, Shape, Size};
+use super::super::statistics::TOLERANCE;
+use super::number;
+use crate::cli;
+
+/// What most sentences are about.
+pub const BASE: Shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages: 1000, name: false };
+const REMEMBERED: Cell = Cell { receiver: Receiver::Remembered, shape: BASE };
+
+/// What a remembered array saves.
+pub fn helps(chapter: &Chapter<'_>) -> Vec<String> {
+    let unit = chapter.setting.unit;
+    let mut said = Vec::new();
+    let stock = Cell { receiver: Receiver::Recvmmsg, ..REMEMBERED };
+    if let (Some(stock), Some(figure), Some(ratio)) = (
+        chapter.figure("stock", stock),
+        chapter.figure("fastnet", REMEMBERED),
+        chapter.ratio("fastnet", REMEMBERED),
+    ) {
+        said.push(format!(
+            "A datagram of 64 bytes, 1000 a call, takes {} {unit} into a remembered array where stock recvmmsg() takes \
+             {}: {:.3} of it.",
+            number(figure.median),
+            number(stock.median),
+            ratio.median,
+        ));
+    }
+    let along = |what: &str, shapes: Vec<(String, Shape)>| {
+        let ratio = |shape| chapter.ratio("fastnet", Cell { receiver: Receiver::Remembered, shape });
+        let each = shapes.into_iter().filter_map(|(name, shape)| Some((name, ratio(shape)?)));
+        let each: Vec<_> = each.map(|(name, ratio)| format!("{:.3} {name}", ratio.median)).collect();
+        (each.len() > 1).then(|| format!("{what}, as a part of stock's: {}.", each.join(", ")))
+    };
+    let shapes = || distinct(chapter.cells().into_iter().map(|cell| cell.shape));
+    let mut batches: Vec<_> =
+        shapes().into_iter().filter(|shape| Shape { messages: 1000, ..*shape } == BASE).collect();
+    batches.sort_by_key(|shape| shape.messages);
+    let batches = batches.into_iter().map(|shape| (format!("at {}", shape.messages), shape));
+    said.extend(along("By messages a call, 64 bytes each", batches.collect()));
+    let mut sizes: Vec<_> =
+        shapes().into_iter().filter(|shape| Shape { size: BASE.size, ..*shape } == BASE).collect();
+    sizes.sort_by_key(|shape| bytes(shape.size));
+    let sizes = sizes.into_iter().map(|shape| (format!("at {}", shape.size), shape));
+    said.extend(along("By size in bytes, 1000 a call", sizes.collect()));
+    let more = [(Family::Ipv4, true), (Family::Ipv6, false), (Family::Ipv6, true)].map(|(family, name)| {
+        let with = if name { "with" } else { "without" };
+        (format!("over {} {with} the sender's name", family_name(family)), Shape { family, name, ..BASE })
+    });
+    said.extend(along("With more to do, 64 bytes, 1000 a call", more.to_vec()));
+    said
+}
+
+/// Where a remembered array takes more, saves little, or is beaten; and what the patches cost those who remember nothing.
+pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
+    let mut said = Vec::new();
+    let remembered = |shape| chapter.figure("fastnet", Cell { receiver: Receiver::Remembered, shape });
+    let mut ratios: Vec<_> = chapter
+        .cells()
+        .into_iter()
+        .filter(|cell| cell.receiver == Receiver::Remembered)
+        .filter_map(|cell| Some((cell.shape, chapter.ratio("fastnet", cell)?.median)))
+        .collect();
+    ratios.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let tell = |ratios: &[(Shape, f64)]| {
+        let each: Vec<_> =
+            ratios.iter().take(5).map(|(shape, ratio)| format!("{ratio:.3} at {shape}")).collect();
+        let more = ratios.len().saturating_sub(5);
+        if more > 0 { format!("{}, and {more} more", each.join(", ")) } else { each.join(", ") }
+    };
+    let more_than_stock = ratios.iter().take_while(|(_, ratio)| *ratio > 1.0).count();
+    if more_than_stock > 0 {
+        said.push(format!("It takes more than stock recvmmsg(): {}.", tell(&ratios[..more_than_stock])));
+    } else if !ratios.is_empty() {
+        said.push(format!(
+            "Never more than stock recvmmsg() takes; it saves least at: {}.",
+            tell(&ratios[..ratios.len().min(3)])
+        ));
+    }
+    for receiver in distinct(chapter.cells().into_iter().map(|cell| cell.receiver)) {
+        if matches!(receiver, Receiver::Remembered | Receiver::RememberUniform | Receiver::RememberScattered)
+        {
+            continue;
+        }
+        let both = |cell: Cell| {
+            Some((cell.shape, chapter.figure("stock", cell)?.median, remembered(cell.shape)?.median))
+        };
+        let cells = chapter.cells().into_iter().filter(|cell| cell.receiver == receiver);
+        let all: Vec<_> = cells.filter_map(both).collect();
+        let cheaper: Vec<_> = all.iter().filter(|(_, peer, ours)| peer < ours).collect();
+        let example = cheaper.iter().find(|(shape, ..)| *shape == BASE).or(cheaper.first());
+        if let Some((shape, peer, ours)) = example {
+            let trains =
+                if receiver == Receiver::UdpGro { ", of trains of equal sizes from one sender" } else { "" };
+            said.push(format!(
+                "Stock's {}{trains} takes less in {} of {} shapes: {} against {} at {shape}.",
+                cli::name(&receiver),
+                cheaper.len(),
+                all.len(),
+                number(*peer),
+                number(*ours),
+            ));
+        }
+    }
+    said.extend(unremembered(chapter));
+    said
+}
+
+/// What the patches cost whoever remembers nothing: each receiver on each flavor, as a part of the same on stock.
+fn unremembered(chapter: &Chapter<'_>) -> Option<String> {
+    let mut worst = Vec::new();
+    for cell in chapter.cells() {
+        let Some(stock) = chapter.figure("stock", cell) else { continue };
+        for flavor in chapter.flavors().into_iter().filter(|flavor| *flavor != "stock") {
+            if let Some(figure) = chapter.figure(flavor, cell) {
+                worst.push((figure.median / stock.median, flavor, cell));
+            }
+        }
+    }
+    worst.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let (ratio, flavor, cell) = worst.first()?;
+    let dearer = worst.iter().filter(|(ratio, ..)| *ratio > 1.0 + TOLERANCE).count();
+    Some(format!(
+        "Whoever remembers nothing pays on a patched kernel at most {ratio:.3} of stock's, in {cell} on {flavor}; \
+         {dearer} of {} cells are dearer by more than 0.5 %.",
+        worst.len(),
+    ))
+}
+
+/// Bytes to sort by: of a mix, its mean.
+fn bytes(size: Size) -> u32 {
+    match size {
+        Size::Bytes(bytes) => bytes,
+        Size::Of(Mix::Mixed) => 48,
+    }
+}
+
+fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "IPv4",
+        Family::Ipv6 => "IPv6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::chapter::chapters;
+    use super::super::super::result::Record;
+    use super::*;
+
+    fn said(remembered: f64, patched: f64, gro: f64) -> (String, String) {
+        let records = [
+            Record::sample("stock", Receiver::Recvmmsg, 1000, 1, 1600.0),
+            Record::sample("stock", Receiver::UdpGro, 1000, 1, gro),
+            Record::sample("fastnet", Receiver::Recvmmsg, 1000, 1, patched),
+            Record::sample("fastnet", Receiver::Remembered, 1000, 1, remembered),
+        ];
+        let chapter = &chapters(&records)[0];
+        (helps(chapter).join("\n"), limits(chapter).join("\n"))
+    }
+
+    #[test]
+    fn what_helps_is_said_and_what_does_not_too() {
+        let (helps, limits) = said(400.0, 1590.0, 40.0);
+        assert!(helps.contains("takes 400 instructions") && helps.contains("1600: 0.250 of it"), "{helps}");
+        assert!(limits.contains("Never more"), "{limits}");
+        assert!(limits.contains("udp_gro") && limits.contains("40.0 against 400"), "{limits}");
+        assert!(limits.contains("0.994 of stock's") && limits.contains("0 of 1 cells"), "{limits}");
+    }
+
+    #[test]
+    fn where_it_takes_more_is_said() {
+        let (_, limits) = said(1616.0, 1632.0, 2000.0);
+        assert!(limits.contains("It takes more than stock recvmmsg(): 1.010 at ipv4/64/1000"), "{limits}");
+        assert!(!limits.contains("udp_gro"), "{limits}");
+        assert!(limits.contains("1.020 of stock's") && limits.contains("1 of 1 cells"), "{limits}");
+    }
+}

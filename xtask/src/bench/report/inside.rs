@@ -1,0 +1,137 @@
+//! The parts of the page that look inside: which function takes the instructions, and which hint was right.
+
+use anyhow::Result;
+use maud::{Markup, html};
+
+use super::super::chapter::distinct;
+use super::super::hints::{Evidence, Seen};
+use super::super::profile::Profile;
+
+/// Functions that are listed; the others are one row.
+const MOST: usize = 40;
+
+/// Where a datagram's instructions go, profiles of the same shape side by side.
+pub fn profiles(profiles: &[&Profile]) -> Result<Markup> {
+    let shapes = distinct(profiles.iter().map(|profile| profile.traced.cell.shape));
+    let sections = shapes.into_iter().map(|shape| {
+        let mut of: Vec<_> =
+            profiles.iter().copied().filter(|profile| profile.traced.cell.shape == shape).collect();
+        of.sort_by_key(|profile| profile.origin.flavor != "stock");
+        Ok(html! {
+            h3 { (shape) }
+            (functions(&of))
+            @for profile in of {
+                details {
+                    summary { "Flame graph: " (profile.traced.cell) " on " (profile.origin.release) }
+                    iframe.flames title="flame graph" srcdoc=(profile.flame_graph()?) {}
+                }
+            }
+        })
+    });
+    let sections = sections.collect::<Result<Vec<_>>>()?;
+    Ok(html! { @if !sections.is_empty() {
+        section {
+            h2 { "Where each instruction goes" }
+            p.setting { "Instructions a datagram, from a call's first in the kernel to its last, by function: its own, without \
+                those of what it calls." }
+            @for section in sections { (section) }
+        }
+    } })
+}
+
+fn functions(profiles: &[&Profile]) -> Markup {
+    let counts: Vec<_> = profiles.iter().map(|profile| profile.functions()).collect();
+    let of = |counts: &[(&str, f64)], name: &str| {
+        counts.iter().find(|(function, _)| *function == name).map_or(0.0, |(_, each)| *each)
+    };
+    let most = |name: &str| counts.iter().map(|counts| of(counts, name)).fold(0.0, f64::max);
+    let mut names = distinct(counts.iter().flatten().map(|(function, _)| *function));
+    names.sort_by(|one, other| most(other).total_cmp(&most(one)));
+    let (shown, rest) = names.split_at(names.len().min(MOST));
+    let widest = shown.first().map_or(1.0, |name| most(name));
+    html! { .wide { table.numbers {
+        thead { tr { th { "function" } @for profile in profiles {
+            th { (super::super::super::cli::name(&profile.traced.cell.receiver)) " on " (profile.origin.release) }
+        } } }
+        tbody {
+            @for name in shown { tr {
+                td { code { (name) } }
+                @for counts in &counts {
+                    @let each = of(counts, name);
+                    td.bar style=(format!("--part: {:.1}%", 100.0 * each / widest)) { @if each > 0.0 { (format!("{each:.1}")) } }
+                }
+            } }
+            @if !rest.is_empty() { tr {
+                td { (rest.len()) " others" }
+                @for counts in &counts { td { (format!("{:.1}", rest.iter().map(|name| of(counts, name)).sum::<f64>())) } }
+            } }
+            tr.sum {
+                td { "all" }
+                @for profile in profiles { td { (format!("{:.1}", profile.each(profile.traced.work.instructions))) } }
+            }
+        }
+    } } }
+}
+
+/// How often each hint was right, and the branches that are taken without and with them.
+pub fn hints(evidence: &[&Evidence], profiles: &[&Profile]) -> Markup {
+    let with = profiles.iter().filter(|profile| profile.origin.flavor == "hints");
+    let pairs: Vec<_> = with
+        .filter_map(|after| {
+            let before = |profile: &&&Profile| {
+                profile.origin.flavor == "stock" && profile.traced.cell == after.traced.cell
+            };
+            Some((profiles.iter().find(before)?, after))
+        })
+        .collect();
+    let row = |before: &Profile, after: &Profile| {
+        let of = |profile: &Profile| {
+            let work = &profile.traced.work;
+            [work.taken, work.branches, work.instructions].map(|count| profile.each(count))
+        };
+        std::iter::zip(of(before), of(after))
+            .map(|(one, other)| format!("{one:.1} → {other:.1}"))
+            .collect::<Vec<_>>()
+    };
+    html! { @if !(evidence.is_empty() && pairs.is_empty()) {
+        section {
+            h2 { "The branch hints" }
+            @for evidence in evidence { (judged(evidence)) }
+            @if !pairs.is_empty() {
+                h3 { "Without and with them, a datagram" }
+                .wide { table.numbers {
+                    thead { tr { th { "cell" } th { "branches taken" } th { "of branches" } th { "instructions" } } }
+                    tbody { @for (before, after) in pairs {
+                        tr { td { (after.traced.cell) } @for text in row(before, after) { td { (text) } } }
+                    } }
+                } }
+            }
+        }
+    } }
+}
+
+fn judged(evidence: &Evidence) -> Markup {
+    #[expect(clippy::cast_precision_loss, reason = "counts of a few million")]
+    let wrong = |seen: &Seen| 100.0 * seen.count.wrong as f64 / (seen.count.right + seen.count.wrong) as f64;
+    let judged = &evidence.judged;
+    let place = |hint: &super::super::hints::Hint| {
+        format!("{}:{} {}()", hint.path.display(), hint.line, hint.function)
+    };
+    html! {
+        p.setting { "Counted by Linux " (evidence.origin.release) "; " (judged.wrong().count()) " of " (judged.reached.len())
+            " hints are wrong more often than right, " (judged.never.len()) " were never reached." }
+        .wide { table.numbers {
+            thead { tr { th { "hint" } th { "right" } th { "wrong" } th { "% wrong" } } }
+            tbody { @for seen in &judged.reached { tr {
+                td { (place(&seen.hint)) br; code { (seen.hint.text) } }
+                td { (seen.count.right) } td { (seen.count.wrong) } td { (format!("{:.1}", wrong(seen))) }
+            } } }
+        } }
+        @if !judged.never.is_empty() {
+            details {
+                summary { "Never reached" }
+                ul { @for hint in &judged.never { li { (place(hint)) ": " code { (hint.text) } } } }
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The page: one file that needs nothing else, for narrow and wide screens, by day and by night.
+
+use anyhow::Result;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::super::chapter::{Chapter, chapters, distinct, records};
+use super::super::origin::Origin;
+use super::super::result::Line;
+use super::{feed, findings, inside, local, palette};
+
+const STYLE: &str = include_str!("style.css");
+
+/// Draws the page of what `lines` hold.
+pub fn page(lines: &[Line]) -> Result<String> {
+    let chapters = chapters(records(lines));
+    let local: Vec<_> = chapters.iter().map(chapter).collect::<Result<_>>()?;
+    let (mut runs, mut profiles, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
+    for line in lines {
+        match line {
+            Line::Local(_) => {}
+            Line::RealWorld(run) => runs.push(run),
+            Line::Profile(profile) => profiles.push(profile),
+            Line::Hints(hints) => evidence.push(hints),
+        }
+    }
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "fastnet: what receiving a datagram costs" }
+                style { (PreEscaped(STYLE)) "@media (prefers-color-scheme: dark) {" (PreEscaped(palette::night())) "}" }
+            }
+            body {
+                header {
+                    h1 { "What receiving a datagram costs" }
+                    p {
+                        "Stock Linux beside Linux with fastnet's patches: branch hints, and "
+                        code { "remember_mmsghdr()" } ", after which " code { "recvmmsg()" }
+                        " fills an array that the kernel already knows, in batches."
+                    }
+                    p {
+                        strong { "Instructions are not time." } " Where a figure is in instructions, it was counted: it is \
+                        the same on every machine, and it knows nothing of caches, pipelines and locks."
+                    }
+                }
+                main {
+                    @for section in &local { (section) }
+                    (feed::feeds(&runs)?)
+                    (inside::profiles(&profiles)?)
+                    (inside::hints(&evidence, &profiles))
+                    (environment(lines))
+                }
+            }
+        }
+    };
+    Ok(page.into_string())
+}
+
+fn chapter(chapter: &Chapter<'_>) -> Result<Markup> {
+    let setting = &chapter.setting;
+    let lists = [("What helps", findings::helps(chapter)), ("Where it does not", findings::limits(chapter))];
+    Ok(html! {
+        section {
+            h2 { "Linux " (setting.version) ", config " (setting.config) }
+            p.setting { (setting.unit) " a datagram, in the call that receives it; " (setting.accel) ", CPU " (setting.cpu) }
+            .columns {
+                @for (title, said) in lists {
+                    @if !said.is_empty() {
+                        div { h3 { (title) } ul { @for sentence in said { li { (sentence) } } } }
+                    }
+                }
+            }
+            (local::paper(chapter))
+            (local::plots(chapter)?)
+            (local::remembering(chapter))
+            (local::all(chapter))
+            (local::nothing(chapter))
+        }
+    })
+}
+
+/// By what all was measured, and how to do it again.
+fn environment(lines: &[Line]) -> Markup {
+    let origins = distinct(lines.iter().map(|line| Origin { boot: 1, ..line.origin().clone() }));
+    let settings = distinct(origins.iter().map(|origin| (&origin.config, &origin.accel)));
+    html! {
+        section {
+            h2 { "Where the figures come from" }
+            .wide { table {
+                thead { tr { @for head in ["kernel", "config", "build", "accelerator", "guest's CPU", "QEMU", "host"] { th { (head) } } } }
+                tbody { @for origin in &origins {
+                    tr {
+                        td { (origin.release) } td { (origin.config) }
+                        td { code { (origin.build.get(..12).unwrap_or(&origin.build)) } }
+                        td { (origin.accel) } td { (origin.cpu) } td { (origin.qemu) }
+                        td { (origin.host.cores) " cores of " (origin.host.cpu) ", Linux " (origin.host.kernel) }
+                    }
+                } }
+            } }
+            h3 { "To do it again" }
+            p { "From a checkout, on a machine with Rust, gcc and git:" }
+            pre {
+                @for (config, accel) in &settings {
+                    "cargo xtask bench local --quick --config " (config) " --accel " (accel) " --json local.jsonl --yes\n"
+                }
+                "cargo xtask bench hints --json hints.jsonl\n"
+                "cargo xtask bench profile remembered/ipv4/64/1000 --json fastnet.jsonl\n"
+                "cargo xtask bench profile recvmmsg/ipv4/64/1000 --flavor stock --json stock.jsonl\n"
+                "cargo xtask bench report *.jsonl --out report"
+            }
+            p { "What is measured, and how, is in docs/results.md. A line of a result file says which kernel, guest and host it is of." }
+        }
+    }
+}

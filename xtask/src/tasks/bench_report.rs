@@ -1,0 +1,41 @@
+//! `cargo xtask bench report`: result files as a page, a summary and tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::bench::chapter::records;
+use crate::bench::report::{csv, page, summary};
+use crate::bench::result::{self, Line};
+use crate::exit::{Classify, Exit, error};
+
+/// Runs the command.
+pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
+    let mut lines = Vec::new();
+    for file in files {
+        lines.extend(read(file)?);
+    }
+    if lines.is_empty() {
+        return Err(error(Exit::Usage, "the files hold no results".to_owned()));
+    }
+    let written = [
+        ("index.html", page::page(&lines)?),
+        ("summary.md", summary::summary(&lines)),
+        ("cells.csv", csv::cells(records(&lines))),
+    ];
+    fs::create_dir_all(out).exit(Exit::Host, || format!("creating {}", out.display()))?;
+    for (name, text) in written {
+        let file = out.join(name);
+        fs::write(&file, text).exit(Exit::Host, || format!("writing {}", file.display()))?;
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+/// The lines of a result file.
+pub fn read(file: &Path) -> Result<Vec<Line>> {
+    let context = || format!("{} is no file of results", file.display());
+    let text = fs::read_to_string(file).exit(Exit::Usage, context)?;
+    result::read(&text).exit(Exit::Usage, context)
+}
