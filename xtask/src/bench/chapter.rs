@@ -69,11 +69,9 @@ pub fn records(lines: &[Line]) -> impl Iterator<Item = &Record> {
 }
 
 impl Chapter<'_> {
-    /// The flavors, stock first: the others are told by their ratio to it.
+    /// The flavors, stock first.
     pub fn flavors(&self) -> Vec<&str> {
-        let mut flavors = distinct(self.records.iter().map(|record| record.origin.flavor.as_str()));
-        flavors.sort_by_key(|flavor| *flavor != "stock");
-        flavors
+        flavors(&self.records)
     }
 
     /// The cells, of every flavor.
@@ -83,8 +81,7 @@ impl Chapter<'_> {
 
     /// What a flavor's cell was measured at, a boot each.
     pub fn boots(&self, flavor: &str, cell: Cell) -> Vec<&Measured> {
-        let of = self.records.iter().filter(|record| record.origin.flavor == flavor && record.cell == cell);
-        of.filter_map(|record| record.measured()).collect()
+        boots(&self.records, flavor, cell).collect()
     }
 
     /// The median of the boots, between the least and the most of all their rounds.
@@ -104,8 +101,7 @@ impl Chapter<'_> {
         let of_stock = Cell { receiver: Receiver::Recvmmsg, ..cell };
         let stock = self.figure("stock", of_stock)?;
         let Figure { min, median, max } = self.figure(flavor, cell)?;
-        let medians =
-            |flavor, cell| self.boots(flavor, cell).iter().map(|boot| boot.figure.median).collect::<Vec<_>>();
+        let medians = |flavor, cell| medians(&self.records, flavor, cell);
         let interval = Interval::of_ratio(&medians(flavor, cell), &medians("stock", of_stock));
         let Interval { low, high } =
             interval.unwrap_or(Interval { low: min / stock.max, high: max / stock.min });
@@ -121,6 +117,23 @@ impl Chapter<'_> {
             Outcome::Skipped { why } | Outcome::Failed { why, .. } => Some(why.as_str()),
         })
     }
+}
+
+/// The flavors, stock first: the others are told by their ratio to it.
+pub fn flavors<'a>(records: &[&'a Record]) -> Vec<&'a str> {
+    let mut flavors = distinct(records.iter().map(|record| record.origin.flavor.as_str()));
+    flavors.sort_by_key(|flavor| *flavor != "stock");
+    flavors
+}
+
+fn boots<'a>(records: &[&'a Record], flavor: &str, cell: Cell) -> impl Iterator<Item = &'a Measured> {
+    let of = records.iter().filter(move |record| record.origin.flavor == flavor && record.cell == cell);
+    of.filter_map(|record| record.measured())
+}
+
+/// The medians of a flavor's cell, a boot each.
+pub fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
+    boots(records, flavor, cell).map(|boot| boot.figure.median).collect()
 }
 
 /// Each once, in the order of their first coming.

@@ -56,9 +56,9 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     for case in ran.cases.iter().filter(|case| case.verdict.exit().is_some()) {
         explain(case);
     }
-    let records: Vec<_> = ledger.records().filter(|record| bench.place(record).is_some()).cloned().collect();
+    let records: Vec<_> = ledger.records().filter(|record| bench.place(record).is_some()).collect();
     // What a guest said that passed and still makes no sense is an end like a guest's own.
-    let senseless = records.iter().any(Record::failed).then_some(Exit::Guest);
+    let senseless = records.iter().any(|record| record.failed()).then_some(Exit::Guest);
     let end = if missing == 0 { senseless } else { verdict::exit(&ran.cases).or(senseless) };
     if matches!(end, Some(Exit::Guest)) {
         let consoles = bench.folder.join("*/console.log");
@@ -82,7 +82,7 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
 }
 
 /// Tells which cells do not repeat.
-fn disagreements(records: &[Record]) {
+fn disagreements(records: &[&Record]) {
     let (differ, repeated) = report::disagreements(records);
     if repeated > 0 {
         println!("{} of {repeated} cells differ by more than 0.5 % from boot to boot", differ.len());

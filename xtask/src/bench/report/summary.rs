@@ -27,8 +27,7 @@ pub fn summary(lines: &[Line]) -> String {
         }
         text += &paper(&chapter);
         text += "\n### Every cell\n";
-        let records: Vec<_> = chapter.records.iter().map(|record| (*record).clone()).collect();
-        text += &tables(&records);
+        text += &tables(&chapter.records);
     }
     text
 }

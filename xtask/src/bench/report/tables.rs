@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::chapter::distinct;
+use super::super::chapter::{distinct, flavors, medians};
 use super::super::origin::Origin;
 use super::super::plan::{Cell, Receiver, Shape};
 use super::super::result::{Measured, Outcome, Record};
@@ -32,14 +32,10 @@ pub fn line(record: &Record) -> String {
 }
 
 /// The tables: one a kernel, a row a shape, a column a receiver.
-pub fn tables(records: &[Record]) -> String {
-    let records: Vec<_> = records.iter().collect();
+pub fn tables(records: &[&Record]) -> String {
     let mut text = String::new();
-    let mut releases = distinct(records.iter().map(|record| &record.origin.flavor));
-    // Stock first: the others are told by their ratio to it.
-    releases.sort_by_key(|flavor| *flavor != "stock");
-    for flavor in releases {
-        let of: Vec<_> = records.iter().copied().filter(|record| record.origin.flavor == *flavor).collect();
+    for flavor in flavors(records) {
+        let of: Vec<_> = records.iter().copied().filter(|record| record.origin.flavor == flavor).collect();
         let receiving: Vec<_> = of.iter().filter(|record| !remembers(record)).copied().collect();
         if let Some((first, measured)) = of.iter().find_map(|record| Some((record, record.measured()?))) {
             let Origin { release, config, accel, cpu, qemu, .. } = &first.origin;
@@ -48,7 +44,7 @@ pub fn tables(records: &[Record]) -> String {
             let _ = writeln!(text, " ({accel}, CPU {cpu}, {qemu})");
         }
         if !receiving.is_empty() {
-            text += &table(&receiving, &records);
+            text += &table(&receiving, records);
         }
         text += &remembering(flavor, &of);
     }
@@ -65,7 +61,8 @@ fn remembering(flavor: &str, records: &[&Record]) -> String {
         }
         let of = records.iter().copied().filter(|record| record.cell == cell);
         let measured = of.filter_map(|record| record.measured()).next_back();
-        if let (Some(median), Some(measured)) = (median(records, flavor, cell), measured) {
+        let median = Figure::of(&medians(records, flavor, cell)).map(|figure| figure.median);
+        if let (Some(median), Some(measured)) = (median, measured) {
             let kib = measured.bytes.unwrap_or_default() >> 10;
             let layout = cli::name(&receiver).replace("remember_", "");
             let _ = writeln!(text, "| {} {layout} messages | {median:.1} | {kib} KiB |", shape.messages);
@@ -113,12 +110,11 @@ fn entry(boots: &[f64], stock: &[f64]) -> String {
 }
 
 /// The cells whose boots differ by more than is tolerated, a line each, and how many were measured more than once.
-pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
-    let records: Vec<_> = records.iter().collect();
+pub fn disagreements(records: &[&Record]) -> (Vec<String>, usize) {
     let mut lines = Vec::new();
     let mut repeated = 0;
     for (flavor, cell) in distinct(records.iter().map(|record| (&record.origin.flavor, record.cell))) {
-        let medians = medians(&records, flavor, cell);
+        let medians = medians(records, flavor, cell);
         if medians.len() > 1 {
             repeated += 1;
             let apart = apart(&medians);
@@ -132,52 +128,27 @@ pub fn disagreements(records: &[Record]) -> (Vec<String>, usize) {
 }
 
 /// The runs in which datagrams were lost, a line each.
-pub fn losses(records: &[Record]) -> Vec<String> {
+pub fn losses(records: &[&Record]) -> Vec<String> {
     let lossy = |record: &&Record| record.measured().is_some_and(|measured| measured.lost > 0);
-    records.iter().filter(lossy).map(line).collect()
-}
-
-/// Of all boots.
-fn median(records: &[&Record], flavor: &str, cell: Cell) -> Option<f64> {
-    Figure::of(&medians(records, flavor, cell)).map(|figure| figure.median)
-}
-
-/// A boot each.
-fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
-    let of = records.iter().filter(|record| record.origin.flavor == flavor && record.cell == cell);
-    of.filter_map(|record| record.measured()).map(|measured| measured.figure.median).collect()
+    records.iter().copied().filter(lossy).map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::plan::{Family, Size};
-    use super::super::super::result::Unit;
     use super::*;
 
     fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {
-        let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: messages == 8 };
-        let figure = Figure { min: median - 1.0, median, max: median + 1.0 };
-        let bytes = (receiver == Receiver::RememberUniform).then_some(4096);
-        Record {
-            origin: Origin::sample(flavor, boot),
-            cell: Cell { receiver, shape },
-            stream: None,
-            outcome: Outcome::Measured(Measured {
-                unit: Unit::Instructions,
-                rounds: 5,
-                figure,
-                datagrams: 4096,
-                calls: 1,
-                bytes,
-                receiver_cpu: None,
-                lost: 0,
-            }),
+        let mut record = Record::sample(flavor, receiver, messages, boot, median);
+        record.cell.shape.name = messages == 8;
+        if let Outcome::Measured(measured) = &mut record.outcome {
+            measured.bytes = (receiver == Receiver::RememberUniform).then_some(4096);
         }
+        record
     }
 
     #[test]
     fn ratios_are_to_stock_of_the_same_shape() {
-        let mut records = vec![
+        let mut records = [
             record("fastnet", Receiver::Remembered, 1000, 1, 400.0),
             record("fastnet", Receiver::Remembered, 8, 1, 900.0),
             record("fastnet", Receiver::RememberUniform, 1000, 1, 50.0),
@@ -206,7 +177,7 @@ mod tests {
 |---|--:|--:|
 | 1000 uniform messages | 51.0 | 4 KiB |
 ";
-        assert_eq!(tables(&records), expected);
+        assert_eq!(tables(&records.iter().collect::<Vec<_>>()), expected);
     }
 
     #[test]
@@ -223,7 +194,7 @@ mod tests {
             boots.map(|(boot, &median)| record("stock", Receiver::Recvmmsg, messages, boot, median)).collect()
         };
         let records = [of(1, &[1000.0, 1004.0]), of(64, &[1000.0, 1006.0]), of(1000, &[7.0])].concat();
-        let (differ, repeated) = disagreements(&records);
+        let (differ, repeated) = disagreements(&records.iter().collect::<Vec<_>>());
         assert_eq!(differ, ["stock    recvmmsg/ipv4/64/64: 1000.0, 1006.0 (0.60 %)"]);
         assert_eq!(repeated, 2);
     }
@@ -240,9 +211,9 @@ mod tests {
             "{}",
             line(&record)
         );
-        assert_eq!(losses(&[record.clone()]), [line(&record)]);
+        assert_eq!(losses(&[&record]), [line(&record)]);
         record.outcome = Outcome::Skipped { why: "no room".into() };
-        assert!(losses(&[record.clone()]).is_empty());
+        assert!(losses(&[&record]).is_empty());
         assert!(line(&record).ends_with(" skipped: no room"));
         record.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
         assert!(line(&record).ends_with(" PANIC: Oops"));
