@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod cli;
 mod digest;
+mod download;
 mod exit;
 mod guest;
 mod host;

@@ -7,13 +7,14 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use crate::digest;
+use crate::download::room;
 use crate::exit::{self, Classify, Exit};
 use crate::process;
 use crate::progress;
 use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
-use super::{Tree, room, security, unpack};
+use super::{Tree, security, unpack};
 
 /// apt's lists; `apt-get update` renews the folder's time.
 const LISTS: &str = "/var/lib/apt/lists";

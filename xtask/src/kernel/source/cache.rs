@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::download::room;
 use crate::exit::{Classify, Exit};
 use crate::lock::FileLock;
 use crate::workspace::Workspace;
 
-use super::{makefile, room};
+use super::makefile;
 
 const ELSEWHERE: &str = "FASTNET_CACHE=DIR puts the cache elsewhere";
 

@@ -9,6 +9,7 @@ use git2::build::CheckoutBuilder;
 use git2::{Oid, Repository};
 
 use crate::digest;
+use crate::download::http;
 use crate::exit::{self, Classify, Exit};
 use crate::kernel::catalog::Git;
 use crate::progress::{Progress, Unit};
@@ -16,7 +17,7 @@ use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
 use super::reach::Reach;
-use super::{Tree, http, upload_pack};
+use super::{Tree, upload_pack};
 
 /// The tree of the commit.
 pub fn tree(workspace: &Workspace, git: &Git, reach: Reach) -> Result<Tree> {

@@ -2,14 +2,10 @@
 
 mod apt;
 mod cache;
-mod download;
 mod git;
-mod http;
 mod makefile;
-mod part;
 mod path;
 mod reach;
-mod room;
 mod security;
 mod tarball;
 mod unpack;
@@ -20,11 +16,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cli::KernelArgs;
+use crate::download::http::Unreachable;
 use crate::exit::{self, Classify, Exit};
 use crate::workspace::Workspace;
 
 use super::catalog::{Catalog, Source};
-use http::Unreachable;
 use reach::Reach;
 
 /// A pristine tree. Later stages only read it.

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::digest;
+use crate::download::http::{self, Unreachable};
 
 use super::cache::Workshop;
-use super::http::{self, Unreachable};
 
 /// How long a source that could not be reached is not asked again.
 const REMEMBERED: Duration = Duration::from_hours(1);

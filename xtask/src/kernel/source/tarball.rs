@@ -2,15 +2,16 @@
 
 use anyhow::Result;
 
+use crate::download::download;
+use crate::download::http::{self, Failure};
+use crate::download::part::Part;
 use crate::kernel::catalog::Tarball;
 use crate::progress::{Progress, Unit};
 use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
-use super::http::{self, Failure};
-use super::part::Part;
 use super::reach::Reach;
-use super::{Tree, download, unpack};
+use super::{Tree, unpack};
 
 /// The tree in the archive.
 pub fn tree(workspace: &Workspace, tarball: &Tarball, reach: Reach) -> Result<Tree> {
@@ -31,7 +32,7 @@ fn fetch(workshop: &Workshop, tarball: &Tarball) -> Result<Part> {
     let progress = Progress::start(&format!("downloading {}", tarball.file()), Unit::Bytes, None);
     let mut failures = Vec::new();
     for url in tarball.urls() {
-        let failure = match download::download(url, &mut part, &progress) {
+        let failure = match download(url, &mut part, &progress) {
             Err(Failure::Local(error)) => return Err(error),
             Ok(()) if part.sha256() == tarball.sha256.as_str() => return Ok(part),
             Ok(()) => {

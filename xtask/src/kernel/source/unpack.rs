@@ -10,10 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use liblzma::read::XzDecoder;
 use tar::{Archive, Entry, EntryType};
 
+use crate::download::room;
 use crate::exit::{Classify, Exit};
 use crate::progress::{Progress, Unit};
-
-use super::room;
 
 /// Unpacks the .tar.xz at `path` into the empty folder `tree`, without its leading component.
 pub fn unpack(path: &Path, tree: &Path) -> Result<()> {

@@ -13,10 +13,9 @@ use git2::{Oid, Repository};
 use reqwest::blocking::Response;
 use reqwest::header::CONTENT_TYPE;
 
+use crate::download::http::{self, Failure};
+use crate::download::room;
 use crate::progress::{Progress, Unit};
-
-use super::http::{self, Failure};
-use super::room;
 
 /// Ends a list of packets.
 const FLUSH: &str = "0000";

@@ -1,5 +1,9 @@
 //! One address, one file: goes on where an earlier attempt, or an earlier run, was cut off.
 
+pub mod http;
+pub mod part;
+pub mod room;
+
 use std::io::Read;
 
 use reqwest::StatusCode;
@@ -8,9 +12,8 @@ use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, LAST_MODIFIED, R
 
 use crate::progress::Progress;
 
-use super::http::{self, Failure};
-use super::part::{Origin, Part};
-use super::room;
+use http::Failure;
+use part::{Origin, Part};
 
 /// Attempts in a row that get no further before an address is given up.
 const FRUITLESS: u32 = 3;
