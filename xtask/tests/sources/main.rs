@@ -11,6 +11,7 @@ mod fetch;
 mod git;
 mod members;
 mod processes;
+#[path = "../server/mod.rs"]
 mod server;
 #[path = "../world/mod.rs"]
 mod world;
