@@ -1,4 +1,4 @@
-//! The one HTTP client, and what its failures mean.
+//! The HTTP clients, and what its failures mean.
 
 use std::env;
 use std::sync::{OnceLock, mpsc};
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use reqwest::blocking::{Client, Response};
+use reqwest::redirect::Policy;
 
 use crate::exit::{Classify, Exit};
 
@@ -31,7 +32,7 @@ pub enum Failure {
     /// A server that works and does not give what is asked for.
     #[error("{0}")]
     Refused(String),
-    /// Not the network: this machine.
+    /// Not the network: this machine, or whoever lends the address.
     #[error(transparent)]
     Local(#[from] anyhow::Error),
 }
@@ -46,21 +47,31 @@ impl From<reqwest::Error> for Failure {
 ///
 /// `FASTNET_IDLE_TIMEOUT` in seconds is for lines that pause longer than [`IDLE`].
 pub fn client() -> Result<&'static Client, Failure> {
-    // Never dropped: dropping one waits for its resolver, which may take half a minute to give up.
     static CLIENT: OnceLock<Client> = OnceLock::new();
-    if let Some(client) = CLIENT.get() {
+    shared(&CLIENT, Policy::default())
+}
+
+/// The client that follows no redirect: what it sends is for one server's ears alone.
+pub fn discreet_client() -> Result<&'static Client, Failure> {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    shared(&CLIENT, Policy::none())
+}
+
+/// Never dropped: dropping a client waits for its resolver, which may take half a minute to give up.
+fn shared(client: &'static OnceLock<Client>, redirects: Policy) -> Result<&'static Client, Failure> {
+    if let Some(client) = client.get() {
         return Ok(client);
     }
     let idle = env::var("FASTNET_IDLE_TIMEOUT").ok().and_then(|text| text.parse().ok());
-    let client = build(CONNECT, idle.map_or(IDLE, Duration::from_secs))?;
-    Ok(CLIENT.get_or_init(|| client))
+    let new = build(CONNECT, idle.map_or(IDLE, Duration::from_secs), redirects)?;
+    Ok(client.get_or_init(|| new))
 }
 
-fn build(connect: Duration, idle: Duration) -> Result<Client, Failure> {
+fn build(connect: Duration, idle: Duration, redirects: Policy) -> Result<Client, Failure> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // In reqwest's blocking client `timeout` limits the wait for the answer and then each read, not the sum.
-    Client::builder().connect_timeout(connect).timeout(idle).build().map_err(|error| {
+    Client::builder().connect_timeout(connect).timeout(idle).redirect(redirects).build().map_err(|error| {
         Failure::Unreachable(format!("no TLS (is ca-certificates installed?): {}", root_cause(&error)))
     })
 }
@@ -84,7 +95,8 @@ pub fn probe<'a>(urls: impl Iterator<Item = &'a str>) -> Result<(), Unreachable>
         let (sender, url) = (sender.clone(), url.to_owned());
         // Not joined: whoever is still waiting when one has answered does no harm.
         thread::spawn(move || {
-            let answer = build(PROBE, PROBE).and_then(|client| success(client.head(url).send()?));
+            let answer =
+                build(PROBE, PROBE, Policy::default()).and_then(|client| success(client.head(url).send()?));
             let _ = sender.send(match answer {
                 Err(Failure::Unreachable(reason)) => Err(Unreachable(reason)),
                 _ => Ok(()),

@@ -27,12 +27,47 @@ enum Attempt {
     Cut(String),
 }
 
-/// Brings `part` to all the bytes at `url`.
-pub fn download(url: &str, part: &mut Part, progress: &Progress) -> Result<(), Failure> {
+/// Where a file is.
+pub enum Address<'a> {
+    /// There, each time.
+    Fixed(&'a str),
+    /// There for a moment: whoever lends the address is asked for it before every attempt.
+    Lent {
+        /// The file's own name, the same for every address.
+        name: &'a str,
+        /// Asks for the address.
+        ask: &'a dyn Fn() -> Result<String, Failure>,
+    },
+}
+
+impl Address<'_> {
+    /// What bytes from here are the beginning of.
+    fn name(&self) -> &str {
+        match self {
+            Self::Fixed(name) | Self::Lent { name, .. } => name,
+        }
+    }
+
+    fn url(&self) -> Result<String, Failure> {
+        match self {
+            Self::Fixed(url) => Ok((*url).to_owned()),
+            Self::Lent { ask, .. } => ask(),
+        }
+    }
+
+    /// Whether another address may be answered where this one was refused: its time was over.
+    fn may_be_over(&self, status: StatusCode) -> bool {
+        let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::GONE];
+        matches!(self, Self::Lent { .. }) && refused.contains(&status)
+    }
+}
+
+/// Brings `part` to all the bytes at `address`.
+pub fn download(address: &Address<'_>, part: &mut Part, progress: &Progress) -> Result<(), Failure> {
     let mut fruitless = 0;
     for _ in 0..ATTEMPTS {
         let before = part.length();
-        let Attempt::Cut(reason) = attempt(url, part, progress)? else { return Ok(()) };
+        let Attempt::Cut(reason) = attempt(address, part, progress)? else { return Ok(()) };
         fruitless = if part.length() > before { 0 } else { fruitless + 1 };
         if fruitless == FRUITLESS {
             return Err(Failure::Unreachable(reason));
@@ -41,9 +76,9 @@ pub fn download(url: &str, part: &mut Part, progress: &Progress) -> Result<(), F
     Err(Failure::Unreachable(format!("cut off {ATTEMPTS} times")))
 }
 
-fn attempt(url: &str, part: &mut Part, progress: &Progress) -> Result<Attempt, Failure> {
-    let mut request = http::client()?.get(url);
-    if let Some(validator) = part.validator(url) {
+fn attempt(address: &Address<'_>, part: &mut Part, progress: &Progress) -> Result<Attempt, Failure> {
+    let mut request = http::client()?.get(address.url()?);
+    if let Some(validator) = part.validator(address.name()) {
         let range = format!("bytes={}-", part.length());
         request = request.header(RANGE, range).header(IF_RANGE, validator);
     }
@@ -53,11 +88,14 @@ fn attempt(url: &str, part: &mut Part, progress: &Progress) -> Result<Attempt, F
         part.restart(None)?;
         return Ok(Attempt::Cut(response.status().to_string()));
     }
+    if address.may_be_over(response.status()) {
+        return Ok(Attempt::Cut(response.status().to_string()));
+    }
     let response = http::success(response)?;
     if response.status() == StatusCode::PARTIAL_CONTENT {
         check_range(response.headers(), part)?;
     } else {
-        part.restart(origin(url, response.headers()))?;
+        part.restart(origin(address.name(), response.headers()))?;
     }
     receive(response, part, progress)
 }
@@ -94,11 +132,11 @@ fn check_range(headers: &HeaderMap, part: &mut Part) -> Result<(), Failure> {
 }
 
 /// What the body of an answer is the beginning of, where the server gave that a name to ask for it by.
-fn origin(url: &str, headers: &HeaderMap) -> Option<Origin> {
+fn origin(name: &str, headers: &HeaderMap) -> Option<Origin> {
     // A weak ETag does not promise equal bytes (RFC 9110, 13.1.5).
     let strong = header(headers, ETAG.as_str()).filter(|tag| !tag.starts_with("W/"));
     let validator = strong.or_else(|| header(headers, LAST_MODIFIED.as_str()))?.to_owned();
-    Some(Origin { url: url.to_owned(), validator })
+    Some(Origin { name: name.to_owned(), validator })
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -12,8 +12,8 @@ use crate::digest::{self, Hasher};
 /// What the bytes got so far are the beginning of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The address they came from.
-    pub url: String,
+    /// The address they came from, or the file's name where its address is another each time.
+    pub name: String,
     /// The server's name for that very content: a strong `ETag`, or a Last-Modified.
     pub validator: String,
 }
@@ -51,9 +51,9 @@ impl Part {
         self.length
     }
 
-    /// What to send as If-Range so that `url` goes on where the part ends; `None` where it cannot.
-    pub fn validator(&self, url: &str) -> Option<&str> {
-        let origin = self.origin.as_ref().filter(|origin| self.length > 0 && origin.url == url)?;
+    /// What to send as If-Range so that the file of that name goes on where the part ends; `None` where it cannot.
+    pub fn validator(&self, name: &str) -> Option<&str> {
+        let origin = self.origin.as_ref().filter(|origin| self.length > 0 && origin.name == name)?;
         Some(&origin.validator)
     }
 

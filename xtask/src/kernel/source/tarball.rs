@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::download::download;
 use crate::download::http::{self, Failure};
 use crate::download::part::Part;
+use crate::download::{self, Address};
 use crate::kernel::catalog::Tarball;
 use crate::progress::{Progress, Unit};
 use crate::workspace::Workspace;
@@ -32,7 +32,7 @@ fn fetch(workshop: &Workshop, tarball: &Tarball) -> Result<Part> {
     let progress = Progress::start(&format!("downloading {}", tarball.file()), Unit::Bytes, None);
     let mut failures = Vec::new();
     for url in tarball.urls() {
-        let failure = match download(url, &mut part, &progress) {
+        let failure = match download::download(&Address::Fixed(url), &mut part, &progress) {
             Err(Failure::Local(error)) => return Err(error),
             Ok(()) if part.sha256() == tarball.sha256.as_str() => return Ok(part),
             Ok(()) => {
