@@ -1,5 +1,6 @@
 //! `cargo xtask`: the command line of fastnet. Nothing here but dispatch.
 
+mod artifacts;
 mod bench;
 mod check;
 mod cli;
@@ -67,6 +68,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Bench { action: cli::BenchAction::Compare { before, after, ratios, tolerance } } => {
             tasks::bench_compare::run(&before, &after, ratios, tolerance)
         }
+        cli::Command::Artifacts { action } => tasks::artifacts::run(&workspace, &action),
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

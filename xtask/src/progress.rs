@@ -2,12 +2,15 @@
 
 use std::cell::Cell;
 use std::io::{self, Read};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{FormattedDuration, HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 /// Between two plain lines, so that a CI log stays readable and still shows life.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
+/// The same of a [`countdown`], which may take an hour.
+const PLAIN_COUNT: Duration = Duration::from_mins(1);
 
 /// What a [`Progress`] counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +32,11 @@ pub struct Progress {
 impl Progress {
     /// Shows `what`, counting to `total` where that is known.
     pub fn start(what: &str, unit: Unit, total: Option<u64>) -> Self {
-        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        bar.set_style(style(unit, total.is_some()));
+        Self::with_bar(what, unit, total.map_or_else(ProgressBar::no_length, ProgressBar::new))
+    }
+
+    fn with_bar(what: &str, unit: Unit, bar: ProgressBar) -> Self {
+        bar.set_style(style(unit, bar.length().is_some()));
         bar.set_message(what.to_owned());
         Self { bar, what: what.to_owned(), unit, last_line: Cell::new(Instant::now()) }
     }
@@ -65,6 +71,17 @@ impl Progress {
             self.last_line.set(Instant::now());
             line(&self.to_string());
         }
+    }
+}
+
+/// Pieces of work under way at the same time, a bar below the other.
+#[derive(Default)]
+pub struct Group(MultiProgress);
+
+impl Group {
+    /// As [`Progress::start`], with all the others of the group in sight.
+    pub fn start(&self, what: &str, unit: Unit, total: u64) -> Progress {
+        Progress::with_bar(what, unit, self.0.add(ProgressBar::new(total)))
     }
 }
 
@@ -112,6 +129,28 @@ impl Drop for Progress {
 /// Says one thing about work under way, on stderr: stdout belongs to a command's result.
 pub fn line(text: &str) {
     eprintln!("{text}");
+}
+
+/// Waits for `span`, telling why and how much longer.
+pub fn countdown(why: &str, span: Duration) {
+    let end = Instant::now() + span;
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let mut next_line = Instant::now();
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        let text = format!("{why}: {} to wait", FormattedDuration(left));
+        if bar.is_hidden() && Instant::now() >= next_line {
+            next_line += PLAIN_COUNT;
+            line(&text);
+        }
+        bar.set_message(text);
+        thread::sleep(left.min(Duration::from_secs(1)));
+    }
+    bar.finish_and_clear();
 }
 
 #[cfg(test)]

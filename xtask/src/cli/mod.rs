@@ -1,5 +1,6 @@
 //! The command line, as `--help` shows it. It is a contract: scripts and CI lean on it.
 
+mod artifacts;
 mod bench;
 mod feed;
 mod kernel;
@@ -8,6 +9,7 @@ mod test;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use artifacts::{ArtifactsAction, ArtifactsArgs};
 pub use bench::{BenchAccel, BenchAction, BenchArgs, Shard};
 pub use feed::FeedArgs;
 pub use kernel::{Config, Flavor, KernelArgs};
@@ -72,6 +74,12 @@ pub enum Command {
     Bench {
         #[command(subcommand)]
         action: BenchAction,
+    },
+    /// List what workflow runs made, or bring it here: packages, above all.
+    #[command(after_help = artifacts::HELP)]
+    Artifacts {
+        #[command(subcommand)]
+        action: ArtifactsAction,
     },
     /// Run all that CI runs, in the same order; the last line counts the tests.
     Ci {

@@ -1,5 +1,6 @@
 //! The subcommands, one file each. Nothing else prints a result.
 
+pub mod artifacts;
 pub mod bench_compare;
 pub mod bench_hints;
 pub mod bench_local;

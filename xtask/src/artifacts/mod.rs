@@ -1,0 +1,142 @@
+//! What workflow runs made: found by GitHub's API, downloaded, checked, and only then unpacked.
+
+mod api;
+mod archive;
+mod artifact;
+mod fetch;
+mod limit;
+mod repository;
+mod run;
+mod sums;
+mod token;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::exit::{self, Classify, Exit};
+use crate::workspace::Workspace;
+use api::Api;
+use archive::Archive;
+use fetch::Slot;
+
+pub use artifact::Artifact;
+pub use repository::Repository;
+pub use run::{Run, Which};
+
+/// Which artifacts are asked for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The checkout's own where none is named.
+    pub repository: Option<Repository>,
+    /// The address of the API, where it is not the repository's own.
+    pub api: Option<String>,
+    /// Of which run.
+    pub run: Which,
+    /// Only of runs of this workflow, a file's name.
+    pub workflow: Option<String>,
+    /// Only those whose name contains this.
+    pub filter: String,
+}
+
+/// A run and those of its artifacts that were asked for.
+pub struct Found {
+    api: Api,
+    repository: Repository,
+    /// The run.
+    pub run: Run,
+    /// At least one, by name.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// Asks the API for what `query` says.
+pub fn find(workspace: &Workspace, query: &Query) -> Result<Found> {
+    let (repository, root) =
+        repository::find(&workspace.root, query.repository.as_ref(), query.api.as_deref())?;
+    let token = token::find(&root)?;
+    let api = Api::new(root, token);
+    let run = run::find(&api, &repository, &query.run, query.workflow.as_deref())?;
+    let artifacts = artifact::of_run(&api, &repository, &run, &query.filter)?;
+    Ok(Found { api, repository, run, artifacts })
+}
+
+impl Found {
+    /// Downloads the artifacts, up to `jobs` at a time, and unpacks each to a folder of its name in `out`; returns
+    /// these folders.
+    ///
+    /// All of them come out or none: nothing is unpacked before everything is here and checked.
+    pub fn download(self, workspace: &Workspace, out: &Path, jobs: usize) -> Result<Vec<PathBuf>> {
+        self.refuse_expired()?;
+        let places: Vec<_> = self.artifacts.iter().map(|artifact| out.join(&artifact.name)).collect();
+        if let Some(place) = places.iter().find(|place| place.symlink_metadata().is_ok()) {
+            let message =
+                format!("{} is there already: remove it, or name another folder by --out", place.display());
+            return Err(exit::error(Exit::Usage, message));
+        }
+        fs::create_dir_all(out).exit(Exit::Host, || format!("cannot make {}", out.display()))?;
+
+        let mut work = self.artifacts;
+        // Two commands that want the same must not hold what the other waits for.
+        work.sort_by_key(|artifact| artifact.id);
+        let work = work
+            .into_iter()
+            .map(|artifact| Ok((Slot::take(workspace, &artifact)?, artifact)))
+            .map(|taken: Result<_>| taken.map(|(slot, artifact)| (artifact, slot)))
+            .collect::<Result<Vec<_>>>()?;
+        let archives = fetch::fetch(&self.api, &self.repository, &work, jobs)?;
+        let checked = work
+            .iter()
+            .zip(&archives)
+            .map(|((artifact, _), path)| Archive::check(path, artifact.digest.is_some()))
+            .collect::<Result<Vec<_>>>();
+        unpack(checked?, &work, out)?;
+        work.iter().try_for_each(|(_, slot)| slot.clear())?;
+        Ok(places)
+    }
+
+    fn refuse_expired(&self) -> Result<()> {
+        let named = |artifact: &Artifact| format!("{} (on {})", artifact.name, artifact.last_day());
+        let gone: Vec<_> = self.artifacts.iter().filter(|artifact| artifact.expired).map(named).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "expired in run {}: {}; choose a newer run, or name only what is left",
+            self.run.id,
+            gone.join(", ")
+        );
+        Err(exit::error(Exit::Network, message))
+    }
+}
+
+/// Unpacks each archive beside its place, and moves all there when all are whole.
+fn unpack(archives: Vec<Archive>, work: &[(Artifact, Slot)], out: &Path) -> Result<()> {
+    let moves: Vec<_> = work
+        .iter()
+        .map(|(artifact, _)| (out.join(format!(".{}.partial", artifact.name)), out.join(&artifact.name)))
+        .collect();
+    let unpacked = archives.into_iter().zip(&moves).try_for_each(|(archive, (partial, _))| {
+        remove(partial)?;
+        fs::create_dir(partial).exit(Exit::Host, || format!("cannot make {}", partial.display()))?;
+        archive.unpack(partial)
+    });
+    if unpacked.is_err() {
+        moves.iter().try_for_each(|(partial, _)| remove(partial))?;
+        return unpacked;
+    }
+    for (partial, place) in &moves {
+        fs::rename(partial, place).with_context(|| format!("moving {}", place.display()))?;
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(cause) if cause.kind() != ErrorKind::NotFound => {
+            Err(cause).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
