@@ -8,6 +8,7 @@ mod hostile;
 mod limits;
 mod login;
 mod packages;
+mod readme;
 mod runs;
 #[path = "../server/mod.rs"]
 mod server;
