@@ -99,7 +99,11 @@ impl Api {
     pub fn lend(&self, url: &Url) -> Result<String, Failure> {
         let answer = self.ask(url.clone())?;
         let place = match answer.status {
-            StatusCode::FOUND => answer.redirect().map(String::from),
+            // Not in the clear, unless all is: the address itself lets in whoever reads it.
+            StatusCode::FOUND => {
+                let safe = |place: &Url| place.scheme() == "https" || self.root.scheme() == "http";
+                answer.redirect().filter(safe).map(String::from)
+            }
             // What it was is known to who asks.
             StatusCode::GONE => {
                 return Err(Failure::Refused("it has expired (410): choose a newer run".to_owned()));
@@ -186,6 +190,10 @@ impl Api {
                     Exit::Host,
                     format!("the token in {} may not do this ({said}): {fix}", token.place),
                 )
+            }
+            (StatusCode::NOT_FOUND, _) => {
+                let hint = "of a private repository, a token must be allowed to see it";
+                exit::error(Exit::Usage, format!("{said} ({hint})"))
             }
             (status, _) if status.is_server_error() => {
                 exit::error(Exit::Network, format!("{said}; the server is at fault: try again later"))

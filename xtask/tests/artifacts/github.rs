@@ -151,6 +151,9 @@ impl Host {
             },
             ["actions", "runs"] => page(request, &query, "workflow_runs", &self.runs_where(&query, None)),
             ["actions", "workflows", file, "runs"] => {
+                if !["ci.yml", "release.yml", "nightly.yml"].contains(file) {
+                    return refuse(404, "Not Found");
+                }
                 page(request, &query, "workflow_runs", &self.runs_where(&query, Some(file)))
             }
             ["actions", "runs", run] => match self.runs.iter().find(|known| known["id"] == id(run)) {

@@ -1,24 +1,24 @@
 //! What a workflow uploads: zip archives of packages.
 
 use std::fs;
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
+use zip::write::{SimpleFileOptions, StreamWriter};
 
 /// The sha256 of `bytes`, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
-/// An archive in the making; any member may be in it.
-pub struct Zip(ZipWriter<Cursor<Vec<u8>>>);
+/// An archive in the making, written as it is sent, as the action does that uploads; any member may be in it.
+pub struct Zip(ZipWriter<StreamWriter<Vec<u8>>>);
 
 impl Zip {
     pub fn new() -> Self {
-        Self(ZipWriter::new(Cursor::new(Vec::new())))
+        Self(ZipWriter::new_stream(Vec::new()))
     }
 
     pub fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {

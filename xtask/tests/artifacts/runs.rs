@@ -71,8 +71,10 @@ fn a_workflow_is_named_by_its_file() {
     let github = named_after(&[1, 2], host);
     assert_finds(&github, &["--workflow", "release.yml"], 1);
     assert_finds(&github, &["--workflow", "ci.yml"], 2);
-    let none = ["owner/fastnet has no green run of other.yml for the branch main", "--run ID"];
-    github.run(&["list", "--workflow", "other.yml"]).failed(2, &none);
+    let none = ["owner/fastnet has no green run of nightly.yml for the branch main", "--run ID"];
+    github.run(&["list", "--workflow", "nightly.yml"]).failed(2, &none);
+    let unknown = ["/actions/workflows/other.yml/runs", "answered 404 Not Found"];
+    github.run(&["list", "--workflow", "other.yml"]).failed(2, &unknown);
 }
 
 #[test]
