@@ -29,7 +29,6 @@ const FILE: u32 = 0o100_000;
 /// An archive that was found sound.
 pub struct Archive {
     zip: ZipArchive<File>,
-    path: PathBuf,
     /// What it unpacks to, in bytes; before that is known, what it may.
     size: u64,
 }
@@ -39,10 +38,9 @@ impl Archive {
     ///
     /// Where `vouched`, the whole of it is known to be what was promised; else every file in it must be on a list.
     pub fn check(path: &Path, vouched: bool) -> Result<Self> {
-        let context = || format!("{} is not unpacked", path.display());
-        Self::open(path)
-            .and_then(|mut archive| archive.check_members(vouched).map(|()| archive))
-            .exit(Exit::Network, context)
+        let mut archive = Self::open(path)?;
+        archive.check_members(vouched)?;
+        Ok(archive)
     }
 
     fn open(path: &Path) -> Result<Self> {
@@ -50,7 +48,7 @@ impl Archive {
         let most = SMALL.max(file.metadata()?.len().saturating_mul(RATIO));
         let zip = ZipArchive::new(file).context("it is no sound zip archive")?;
         ensure!(zip.len() <= MEMBERS, "it has {} members, more than {MEMBERS}", zip.len());
-        Ok(Self { zip, path: path.to_owned(), size: most })
+        Ok(Self { zip, size: most })
     }
 
     fn check_members(&mut self, vouched: bool) -> Result<()> {
@@ -85,7 +83,6 @@ impl Archive {
     /// Unpacks into the empty folder `into`.
     pub fn unpack(mut self, into: &Path) -> Result<()> {
         let full = || format!("no room for {}", into.display());
-        let archive = self.path.clone();
         room::require(into, self.size).exit(Exit::Host, full)?;
         let written = self.each(|path, member| {
             let place = into.join(path);
@@ -95,7 +92,7 @@ impl Archive {
         });
         match written {
             Err(error) if room::ran_out(&error) => Err(error).exit(Exit::Host, full),
-            written => written.exit(Exit::Network, || format!("cannot unpack {}", archive.display())),
+            written => written.exit(Exit::Network, || format!("cannot unpack to {}", into.display())),
         }
     }
 

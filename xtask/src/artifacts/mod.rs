@@ -77,22 +77,15 @@ impl Found {
         }
         fs::create_dir_all(out).exit(Exit::Host, || format!("cannot make {}", out.display()))?;
 
-        let mut work = self.artifacts;
+        let mut artifacts = self.artifacts;
         // Two commands that want the same must not hold what the other waits for.
-        work.sort_by_key(|artifact| artifact.id);
-        let work = work
-            .into_iter()
-            .map(|artifact| Ok((Slot::take(workspace, &artifact)?, artifact)))
-            .map(|taken: Result<_>| taken.map(|(slot, artifact)| (artifact, slot)))
-            .collect::<Result<Vec<_>>>()?;
-        let archives = fetch::fetch(&self.api, &self.repository, &work, jobs)?;
-        let checked = work
-            .iter()
-            .zip(&archives)
-            .map(|((artifact, _), path)| Archive::check(path, artifact.digest.is_some()))
-            .collect::<Result<Vec<_>>>();
-        unpack(checked?, &work, out)?;
-        work.iter().try_for_each(|(_, slot)| slot.clear())?;
+        artifacts.sort_by_key(|artifact| artifact.id);
+        let slots = artifacts.into_iter().map(|artifact| Slot::take(workspace, artifact));
+        let slots = slots.collect::<Result<Vec<_>>>()?;
+        fetch::fetch(&self.api, &self.repository, &slots, jobs)?;
+        let archives = slots.iter().map(check).collect::<Result<Vec<_>>>()?;
+        unpack(archives, &slots, out)?;
+        slots.iter().try_for_each(Slot::clear)?;
         Ok(places)
     }
 
@@ -111,12 +104,19 @@ impl Found {
     }
 }
 
+/// Looks through an archive; what is refused is not kept.
+fn check(slot: &Slot) -> Result<Archive> {
+    let archive = Archive::check(&slot.archive(), slot.artifact.digest.is_some());
+    if archive.is_err() {
+        slot.clear()?;
+    }
+    archive.exit(Exit::Network, || format!("artifact {} is refused, and not kept", slot.artifact.name))
+}
+
 /// Unpacks each archive beside its place, and moves all there when all are whole.
-fn unpack(archives: Vec<Archive>, work: &[(Artifact, Slot)], out: &Path) -> Result<()> {
-    let moves: Vec<_> = work
-        .iter()
-        .map(|(artifact, _)| (out.join(format!(".{}.partial", artifact.name)), out.join(&artifact.name)))
-        .collect();
+fn unpack(archives: Vec<Archive>, slots: &[Slot], out: &Path) -> Result<()> {
+    let names = slots.iter().map(|slot| &slot.artifact.name);
+    let moves: Vec<_> = names.map(|name| (out.join(format!(".{name}.partial")), out.join(name))).collect();
     let unpacked = archives.into_iter().zip(&moves).try_for_each(|(archive, (partial, _))| {
         remove(partial)?;
         fs::create_dir(partial).exit(Exit::Host, || format!("cannot make {}", partial.display()))?;

@@ -28,9 +28,14 @@ pub struct Part {
 }
 
 impl Part {
+    /// Where the bytes are of the archive that is to be `path`.
+    pub fn place(path: &Path) -> PathBuf {
+        path.with_added_extension("part")
+    }
+
     /// Opens the part of the archive that is to be `path`, with what an earlier run left there.
     pub fn open(path: &Path) -> Result<Self> {
-        let path = path.with_added_extension("part");
+        let path = Self::place(path);
         let context = || format!("opening {}", path.display());
         let mut file = OpenOptions::new()
             .read(true)

@@ -205,8 +205,9 @@ fn a_file_that_is_not_what_sha256sums_says_stops_everything() {
         (garbled.bytes(), "SHA256SUMS has a line that sha256sum does not write: `a.deb is fine`"),
     ] {
         let github = host(&zip).artifact(1, 8, "sound", &packages(10), |_| ()).start();
-        github.download(&[]).failed(5, &["is not unpacked", said]);
+        github.download(&[]).failed(5, &["artifact packages is refused", said]);
         github.assert_nothing_unpacked();
+        assert!(!github.world.path(PART).exists(), "what is refused was kept");
     }
 }
 

@@ -61,7 +61,7 @@ fn a_member_that_is_longer_than_it_says() {
 fn altered_bytes_and_what_is_no_archive() {
     let mut altered = packages(1000);
     altered[200] ^= 1;
-    assert_refused(&altered, "is not unpacked");
+    assert_refused(&altered, "artifact evil is refused");
     let mut short = packages(1000);
     short.truncate(900);
     assert_refused(&short, "it is no sound zip archive");
