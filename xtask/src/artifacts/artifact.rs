@@ -94,7 +94,9 @@ pub fn of_run(api: &Api, repository: &Repository, run: &Run, filter: &str) -> Re
     newest.retain(|name, _| name.contains(filter));
     if newest.is_empty() {
         let has = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
-        let message = format!("run {id} has no artifact whose name contains `{filter}`: it has {has}");
+        let message = format!(
+            "run {id} has no artifact whose name contains `{filter}`: it has {has}; --workflow FILE and --run ID lead to others"
+        );
         return Err(exit::error(Exit::Usage, message));
     }
     Ok(newest.into_values().collect())

@@ -22,7 +22,7 @@ pub enum ArtifactsAction {
         #[command(flatten)]
         which: ArtifactsArgs,
 
-        /// Unpack there; target/artifacts/<run> if not said.
+        /// Unpack there; in a folder of the run in target/artifacts/ if not said.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
 
@@ -87,8 +87,8 @@ impl From<&ArtifactsArgs> for Query {
 
 /// Stands below the help of `artifacts`.
 pub const HELP: &str = "\
-GitHub gives artifacts only to those who have logged in: set GITHUB_TOKEN, or let `gh auth login` write its hosts.yml.
-A rate limit is waited for.
+GitHub gives artifacts only to those who have logged in: set GITHUB_TOKEN (`gh auth token` prints one), or have one in
+gh's hosts.yml. A rate limit is waited for.
 
 Examples:
   cargo xtask artifacts list                                     of the newest green run on the default branch

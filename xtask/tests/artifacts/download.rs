@@ -1,6 +1,7 @@
 //! Archives over a network that fails, and archives that are not what was promised.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -247,6 +248,19 @@ fn what_is_here_already_is_not_downloaded_again_after_a_failure() {
     github.download(&[]).passed();
     let gets = github.storage.gets();
     assert_eq!(gets.iter().filter(|get| get.path.starts_with("/7")).count(), 1);
+}
+
+#[test]
+fn two_commands_that_want_the_same_take_turns() {
+    let github = host(&packages(SIZE)).artifact(1, 8, "logs", &packages(10), |_| ()).start();
+    let outs = ["one", "two"].map(|name| github.world.path(name).display().to_string());
+    let children = outs.each_ref().map(|out| github.artifacts(&["download", "--out", out]).spawn().unwrap());
+    for (child, out) in children.into_iter().zip(outs) {
+        Outcome::of(child.wait_with_output().unwrap()).passed();
+        assert_packages(&Path::new(&out).join("packages"), SIZE);
+        assert_packages(&Path::new(&out).join("logs"), 10);
+    }
+    assert_nothing_kept(&github);
 }
 
 #[test]
