@@ -37,9 +37,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
         cli::Command::Patch { action } => tasks::patch::run(&workspace, &action),
-        cli::Command::BuildKernel { kernel, package } => {
-            tasks::build_kernel::run(&workspace, &kernel, &package.0)
-        }
+        cli::Command::BuildKernel(arguments) => tasks::build_kernel::run(&workspace, &arguments),
         cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
         cli::Command::Bench { action: cli::BenchAction::Local(arguments) } => {
             tasks::bench_local::run(&workspace, &arguments)

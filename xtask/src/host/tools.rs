@@ -7,6 +7,8 @@ pub enum Purpose {
     Fetch,
     /// Configure and compile a kernel.
     Build,
+    /// Compile on other hosts.
+    Distcc,
     /// Make the kernel's .deb packages and look inside them.
     Deb,
     /// Make the kernel's .rpm packages and look inside them.
@@ -25,9 +27,10 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them, in the order a kernel meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fetch,
         Self::Build,
+        Self::Distcc,
         Self::Deb,
         Self::Rpm,
         Self::Guest,
@@ -97,7 +100,7 @@ const CERTIFICATES: Detect =
 /// A package of packages; dpkg-buildpackage asks for it by name, where there is a Debian to ask.
 const BUILD_ESSENTIAL: Detect = Detect::File(&["/usr/share/build-essential/list", "/etc/redhat-release"]);
 
-use Purpose::{Browse, Build, Check, Deb, Fetch, Guest, Lint, Rpm, Shell};
+use Purpose::{Browse, Build, Check, Deb, Distcc, Fetch, Guest, Lint, Rpm, Shell};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
 pub const TOOLS: &[Tool] = &[
@@ -118,6 +121,8 @@ pub const TOOLS: &[Tool] = &[
     tool("libelf headers", Detect::Header("gelf.h"), ["libelf-dev", "elfutils-libelf-devel"], &[Build]),
     tool("openssl headers", Detect::Header("openssl/bio.h"), ["libssl-dev", "openssl-devel"], &[Build]),
     Tool { optional: true, ..program("ccache", ["ccache", "ccache"], &[Build]) },
+    program("distcc", ["distcc", "distcc"], &[Distcc]),
+    program("distccd", ["distcc", "distcc-server"], &[Distcc]),
     program("depmod", ["kmod", "kmod"], &[Deb, Rpm]),
     program("cpio", ["cpio", "cpio"], &[Deb, Rpm]),
     program("rsync", ["rsync", "rsync"], &[Build]),

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
 use super::build::{Job, KernelBuild};
+use super::launcher::Compilers;
 use super::layout;
 use super::make::Make;
 use super::manifest::{Artifact, Manifest};
@@ -20,7 +21,12 @@ use crate::process;
 /// Packages a build in every format asked for, but for those that were made from the same already.
 ///
 /// The packages are moved to `<tree>/packages-<config>/`, with their SHA256SUMS, and into the manifest.
-pub fn package(tree: &PatchedTree, mut build: KernelBuild, formats: &[Format]) -> Result<KernelBuild> {
+pub fn package(
+    tree: &PatchedTree,
+    mut build: KernelBuild,
+    formats: &[Format],
+    compilers: Compilers,
+) -> Result<KernelBuild> {
     let has = |manifest: &Manifest, format: Format| {
         manifest.packages.iter().any(|package| is(&package.path, format))
     };
@@ -36,7 +42,7 @@ pub fn package(tree: &PatchedTree, mut build: KernelBuild, formats: &[Format]) -
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
 
     let job = Job::start(&build.dir)?;
-    let mut make = Make::new(&tree.dir, &build.dir)?;
+    let mut make = Make::new(&tree.dir, &build.dir, compilers)?;
     for format in missing {
         build.manifest.packages.extend(make_one(&mut make, format, &build.manifest.release, &folder)?);
     }

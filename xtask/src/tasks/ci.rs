@@ -36,6 +36,7 @@ const STEPS: &[&str] = &[
 const NEEDED: &[Purpose] = &[
     Purpose::Fetch,
     Purpose::Build,
+    Purpose::Distcc,
     Purpose::Deb,
     Purpose::Rpm,
     Purpose::Guest,

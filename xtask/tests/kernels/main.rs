@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod kernel;
 mod killed;
+mod launcher;
 mod patches;
 #[path = "../world/mod.rs"]
 mod world;
