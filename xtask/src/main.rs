@@ -17,8 +17,11 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::fs::Mode;
 
 fn main() -> ExitCode {
+    // Packages hold the modes of the files that they are made of.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
     match dispatch(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -22,6 +22,14 @@ pub struct BuildArgs {
     /// Run so many compilers at once: as many as this host has CPUs, or distcc's hosts together, if not said.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+
+    /// Build it from nothing a second time, elsewhere and otherwise, and compare every byte; exit 1 where they differ.
+    ///
+    /// The second build is in another folder, by gcc alone, with another --jobs, four hundred days later, under another
+    /// umask, user, home, locale and time zone and, for root, on a host of another name. Where packages differ, each
+    /// member that does has a line.
+    #[arg(long)]
+    pub verify_reproducible: bool,
 }
 
 /// Who starts the compiler. What it makes is the same whoever does, and is not made again for another.
@@ -49,6 +57,7 @@ Examples:
   cargo xtask build-kernel --kernel 6.12 --flavor stock      without a patch
   cargo xtask build-kernel --source ~/linux --config debug   your tree, with KASAN, UBSAN and lockdep
   cargo xtask build-kernel --config distro --package deb,rpm a kernel to install
+  cargo xtask build-kernel --package deb,rpm --verify-reproducible          and the proof that it can be made again
   env DISTCC_HOSTS='a/8 b/8' cargo xtask build-kernel --launcher distcc     compiled on two other machines";
 
 /// A kind of package.

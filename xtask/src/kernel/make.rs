@@ -20,15 +20,15 @@ use crate::progress::{Progress, Unit};
 /// change what is built without a trace in the manifest.
 const KEPT: [&str; 6] = ["PATH", "HOME", "USER", "TMPDIR", "TERM", "XDG_CACHE_HOME"];
 
-/// How the names begin that launchers take their own settings from.
-const LAUNCHERS: [&str; 4] = ["CCACHE_", "SCCACHE_", "DISTCC_", "ICECC_"];
+/// How the names begin that launchers take their own settings from, and a build that is made again its date.
+const SETTINGS: [&str; 6] = ["CCACHE_", "SCCACHE_", "DISTCC_", "ICECC_", "LD_PRELOAD", "FAKETIME"];
 
 /// The moment, in seconds since 1970, at which packages and all in them were made as far as they tell: the first of
 /// the year 2000, as dpkg takes 0 for none and rpm no year before 1990.
 pub const EPOCH: &str = "946684800";
 
 /// Settled so that equal inputs give equal bytes.
-const SETTLED: [(&str, &str); 9] = [
+const SETTLED: [(&str, &str); 10] = [
     // Not LC_ALL, which kbuild unsets for what it starts.
     ("LANG", "C.UTF-8"),
     ("TZ", "UTC"),
@@ -40,6 +40,7 @@ const SETTLED: [(&str, &str); 9] = [
     // The objtree's path stays out of ccache's keys: paths in the objects are relative.
     ("CCACHE_NOHASHDIR", "1"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
 ];
 
 /// make for one objtree.
@@ -137,8 +138,7 @@ pub fn compiler_version() -> Result<String> {
 
 fn environment() -> impl Iterator<Item = (OsString, OsString)> {
     let kept = |name: &OsString| {
-        name.to_str()
-            .is_some_and(|n| KEPT.contains(&n) || LAUNCHERS.iter().any(|theirs| n.starts_with(theirs)))
+        name.to_str().is_some_and(|n| KEPT.contains(&n) || SETTINGS.iter().any(|start| n.starts_with(start)))
     };
     let settled = SETTLED.iter().map(|&(name, value)| (name.into(), value.into()));
     env::vars_os().filter(move |(name, _)| kept(name)).chain(settled)

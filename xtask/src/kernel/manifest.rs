@@ -60,6 +60,11 @@ impl Artifact {
         Ok(Self { sha256: sha256_file(&path)?, path })
     }
 
+    /// The file's name.
+    pub fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     fn is_intact(&self) -> bool {
         sha256_file(&self.path).is_ok_and(|sha256| sha256 == self.sha256)
     }
@@ -71,14 +76,24 @@ impl Manifest {
         objtree.join("manifest.json")
     }
 
+    /// The manifest in the file at `path`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let context = || format!("reading {}", path.display());
+        serde_json::from_slice(&fs::read(path).with_context(context)?).with_context(context)
+    }
+
+    /// All that was made.
+    pub fn files(&self) -> impl Iterator<Item = &Artifact> {
+        [&self.bzimage, &self.vmlinux].into_iter().chain(&self.packages)
+    }
+
     /// The manifest in `objtree`, if the build there is of `key` and every file it made is still there.
     pub fn intact(objtree: &Path, key: &str) -> Option<Self> {
-        let text = fs::read(Self::path(objtree)).ok()?;
-        let manifest: Self = serde_json::from_slice(&text).ok()?;
+        let manifest = Self::read(&Self::path(objtree)).ok()?;
         let kernel = [&manifest.bzimage, &manifest.vmlinux];
         // A copy of the checkout names the first one's files.
         let here = kernel.iter().all(|artifact| artifact.path.starts_with(objtree));
-        let whole = kernel.into_iter().chain(&manifest.packages).all(Artifact::is_intact);
+        let whole = manifest.files().all(Artifact::is_intact);
         (manifest.key == key && here && whole).then_some(manifest)
     }
 

@@ -18,6 +18,10 @@ use crate::digest;
 use crate::exit::{Exit, error};
 use crate::process;
 
+/// What rpmbuild would else say of this host and this hour; a shell reads it.
+const RPM_OPTIONS: &str = "--define='_buildhost localhost' --define='use_source_date_epoch_as_buildtime 1' \
+                           --define='clamp_mtime_to_source_date_epoch 1'";
+
 /// Packages a build in every format asked for, but for those that were made from the same already.
 ///
 /// The packages are moved to `<tree>/packages-<config>/`, with their SHA256SUMS, and into the manifest.
@@ -83,12 +87,13 @@ fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -
     if counted.exists() {
         fs::remove_file(&counted).with_context(|| format!("removing {}", counted.display()))?;
     }
-    make.run(
-        &format!("packaging {}", cli::name(&format)),
-        None,
-        &[target],
-        &[("KDEB_PKGVERSION", &version)],
-    )?;
+    let variables = [
+        ("KDEB_PKGVERSION", version.as_str()),
+        // Else it is that of this host, if lsb_release knows.
+        ("KDEB_CHANGELOG_DIST", "unstable"),
+        ("RPMOPTS", RPM_OPTIONS),
+    ];
+    make.run(&format!("packaging {}", cli::name(&format)), None, &[target], &variables)?;
 
     let mut packages = Vec::new();
     for package in found(&left, |path| is(path, format))? {

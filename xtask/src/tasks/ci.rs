@@ -39,6 +39,7 @@ const NEEDED: &[Purpose] = &[
     Purpose::Distcc,
     Purpose::Deb,
     Purpose::Rpm,
+    Purpose::Reproduce,
     Purpose::Guest,
     Purpose::Lint,
     Purpose::Browse,

@@ -7,5 +7,6 @@ mod kernel;
 mod killed;
 mod launcher;
 mod patches;
+mod reproduce;
 #[path = "../world/mod.rs"]
 mod world;
