@@ -71,7 +71,7 @@ pub fn build_wanted(
         vmlinux: Artifact::of(dir.join("vmlinux"))?,
         packages: Vec::new(),
     };
-    manifest.write(&dir)?;
+    manifest.write(&Manifest::path(&dir))?;
     Ok(KernelBuild { dir, manifest })
 }
 

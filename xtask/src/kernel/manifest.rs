@@ -97,11 +97,19 @@ impl Manifest {
         (manifest.key == key && here && whole).then_some(manifest)
     }
 
-    /// Writes the manifest into `objtree`.
-    pub fn write(&self, objtree: &Path) -> Result<()> {
+    /// Writes the manifest to the file at `path`.
+    pub fn write(&self, path: &Path) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        atomic_write(&Self::path(objtree), text)
+        atomic_write(path, text)
+    }
+
+    /// The same without a word of this machine's folders, to be handed out: of each file its name is left.
+    pub fn portable(mut self) -> Self {
+        for file in [&mut self.bzimage, &mut self.vmlinux].into_iter().chain(&mut self.packages) {
+            file.path = file.name().into();
+        }
+        self
     }
 
     /// Takes the manifest away, before what it tells of changes.
@@ -142,7 +150,7 @@ mod tests {
             packages: vec![file("a.deb")],
         };
         assert_eq!(Manifest::intact(dir.path(), "key"), None);
-        manifest.write(dir.path()).unwrap();
+        manifest.write(&Manifest::path(dir.path())).unwrap();
         assert_eq!(Manifest::intact(dir.path(), "key"), Some(manifest));
         assert_eq!(Manifest::intact(dir.path(), "another"), None);
         fs::write(dir.path().join("a.deb"), "altered").unwrap();

@@ -18,6 +18,7 @@ pub mod package;
 pub mod patch;
 mod recovery;
 pub mod reproduce;
+mod sbom;
 pub mod series;
 mod shims;
 pub mod source;

@@ -9,10 +9,10 @@ use xshell::cmd;
 
 use super::build::{Job, KernelBuild};
 use super::launcher::Compilers;
-use super::layout;
 use super::make::Make;
 use super::manifest::{Artifact, Manifest};
 use super::patch::PatchedTree;
+use super::{layout, sbom};
 use crate::cli::{self, Format};
 use crate::digest;
 use crate::exit::{Exit, error};
@@ -24,7 +24,7 @@ const RPM_OPTIONS: &str = "--define='_buildhost localhost' --define='use_source_
 
 /// Packages a build in every format asked for, but for those that were made from the same already.
 ///
-/// The packages are moved to `<tree>/packages-<config>/`, with their SHA256SUMS, and into the manifest.
+/// The packages are moved to `<tree>/packages-<config>/`, with manifest, SBOM and SHA256SUMS, and into the manifest.
 pub fn package(
     tree: &PatchedTree,
     mut build: KernelBuild,
@@ -55,15 +55,24 @@ pub fn package(
     job.done()?;
 
     build.manifest.packages.sort_by(|a, b| a.path.cmp(&b.path));
-    let sums = build.manifest.packages.iter().fold(String::new(), |mut sums, package| {
+    let notes = notes(tree, &build.manifest, &folder)?;
+    let sums = build.manifest.packages.iter().chain(&notes).fold(String::new(), |mut sums, file| {
         // Writing to a String cannot fail.
-        let _ = writeln!(sums, "{}  {}", package.sha256, name(&package.path));
+        let _ = writeln!(sums, "{}  {}", file.sha256, file.name());
         sums
     });
     digest::atomic_write(&folder.join("SHA256SUMS"), sums)?;
     verify(&build)?;
-    build.manifest.write(&build.dir)?;
+    build.manifest.write(&Manifest::path(&build.dir))?;
     Ok(build)
+}
+
+/// Writes what goes along with packages: the manifest, and what they are made of.
+fn notes(tree: &PatchedTree, manifest: &Manifest, folder: &Path) -> Result<[Artifact; 2]> {
+    let (about, parts) = (folder.join("manifest.json"), folder.join("sbom.cdx.json"));
+    manifest.clone().portable().write(&about)?;
+    digest::atomic_write(&parts, sbom::text(&tree.source, &tree.patches, manifest)?)?;
+    Ok([Artifact::of(about)?, Artifact::of(parts)?])
 }
 
 /// Makes the packages of one format and moves them to `folder`.
