@@ -67,9 +67,11 @@ pub fn package(
     Ok(build)
 }
 
-/// Writes what goes along with packages: the manifest, and what they are made of.
+/// Writes what goes along with packages: the manifest, and what they are made of. They have the kernel's name, so that
+/// those of several can be in one folder.
 fn notes(tree: &PatchedTree, manifest: &Manifest, folder: &Path) -> Result<[Artifact; 2]> {
-    let (about, parts) = (folder.join("manifest.json"), folder.join("sbom.cdx.json"));
+    let name = |kind: &str| folder.join(format!("linux-{}.{kind}.json", manifest.release));
+    let (about, parts) = (name("manifest"), name("cdx"));
     manifest.clone().portable().write(&about)?;
     digest::atomic_write(&parts, sbom::text(&tree.source, &tree.patches, manifest)?)?;
     Ok([Artifact::of(about)?, Artifact::of(parts)?])

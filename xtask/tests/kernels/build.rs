@@ -168,11 +168,16 @@ fn packages_come_with_their_manifest_and_what_they_are_made_of() {
     let checked =
         Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&folder).output();
     let checked = String::from_utf8(checked.unwrap().stdout).unwrap();
-    assert_eq!(checked, "linux-libc-dev_1.deb: OK\nmanifest.json: OK\nsbom.cdx.json: OK\n");
+    assert_eq!(
+        checked,
+        "linux-libc-dev_1.deb: OK\nlinux-6.12.1-test.manifest.json: OK\nlinux-6.12.1-test.cdx.json: OK\n"
+    );
 
-    let json = |name| serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap();
-    let (manifest, bill): (serde_json::Value, serde_json::Value) =
-        (json("manifest.json"), json("sbom.cdx.json"));
+    let json = |kind| {
+        let name = format!("linux-6.12.1-test.{kind}.json");
+        serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    let (manifest, bill): (serde_json::Value, serde_json::Value) = (json("manifest"), json("cdx"));
     assert_eq!(manifest["packages"][0]["path"], "linux-libc-dev_1.deb");
     let parts: Vec<_> =
         bill["components"].as_array().unwrap().iter().map(|part| part["bom-ref"].as_str().unwrap()).collect();
