@@ -3,32 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
 
 mod bzimage;
+mod program;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
 use bzimage::kernel;
+use program::{lines, run};
 
 fn bench(image: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(["bench", "local", "--quick", "--bzimage"]).arg(format!("fastnet={}", image.display()));
     command.args(arguments);
     command
-}
-
-fn run(mut command: Command) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let said = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    println!("{said}");
-    (status.code(), said)
-}
-
-fn lines(file: &Path) -> Vec<Value> {
-    fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]

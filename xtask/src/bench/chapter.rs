@@ -1,7 +1,8 @@
 //! Records that can be compared: of one Linux, one configuration, one guest.
 
+use super::outcome::Outcome;
 use super::plan::{Cell, Receiver};
-use super::result::{Line, Measured, Outcome, Record, Unit};
+use super::result::{Line, Measured, Record, Unit};
 use super::statistics::{Figure, Interval};
 
 /// What figures must share to be compared.
@@ -156,18 +157,7 @@ impl Record {
 
         let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: false };
         let figure = Figure { min: median - 1.0, median, max: median + 1.0 };
-        let (unit, bytes) = (Unit::Instructions, None);
-        let measured = Measured {
-            unit,
-            rounds: 5,
-            figure,
-            datagrams: 4096,
-            calls: 1,
-            bytes,
-            receiver_cpu: None,
-            lost: 0,
-        };
-        let outcome = Outcome::Measured(measured);
+        let outcome = Outcome::Measured(Measured { datagrams: 4096, ..Measured::sample(figure) });
         Self { origin: Origin::sample(flavor, boot), cell: Cell { receiver, shape }, stream: None, outcome }
     }
 }

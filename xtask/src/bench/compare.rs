@@ -127,7 +127,8 @@ fn wobble(chapter: &Chapter<'_>, flavor: &str, cell: Cell) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::result::{Outcome, Record};
+    use super::super::outcome::Outcome;
+    use super::super::result::Record;
     use super::*;
 
     /// Stock's recvmmsg and a remembered array, in two boots that far apart.

@@ -106,8 +106,8 @@ mod tests {
     use std::fs;
 
     use super::super::origin::Origin;
+    use super::super::outcome::Outcome;
     use super::super::plan::{Cell, Family, Receiver, Shape, Size};
-    use super::super::result::Outcome;
     use super::*;
 
     fn record(boot: u32, messages: u32, why: &str) -> Record {

@@ -7,6 +7,7 @@ pub mod hints;
 mod initramfs;
 pub mod ledger;
 pub mod origin;
+pub mod outcome;
 pub mod plan;
 pub mod profile;
 pub mod report;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::feed::result::RealWorld;
 use super::hints::Evidence;
 use super::origin::Origin;
+use super::outcome::Outcome;
 use super::plan::Cell;
 use super::profile::Profile;
 use super::statistics::Figure;
@@ -101,18 +102,15 @@ pub struct Record {
     pub cell: Cell,
     /// Of a stream: as many datagrams were to be sent, or so many more as make whole calls.
     pub stream: Option<u64>,
-    /// What came of it.
+    /// What came of it: figures, a datagram (or, of remembering, a message).
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: Outcome<Measured>,
 }
 
 impl Record {
     /// Its figures, if there are any.
     pub fn measured(&self) -> Option<&Measured> {
-        match &self.outcome {
-            Outcome::Measured(measured) => Some(measured),
-            Outcome::Skipped { .. } | Outcome::Failed { .. } => None,
-        }
+        self.outcome.measured()
     }
 
     /// Whether both are of the same cell, kernel and boot. One image may be measured as two flavors, to see that it does
@@ -123,31 +121,6 @@ impl Record {
             && self.origin.flavor == other.origin.flavor
             && self.origin.build == other.origin.build
     }
-
-    /// Whether something was lost or wrong, or the guest died.
-    pub fn failed(&self) -> bool {
-        matches!(self.outcome, Outcome::Failed { .. })
-    }
-}
-
-/// What came of a cell.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(tag = "outcome", rename_all = "lowercase")]
-pub enum Outcome {
-    /// Figures, a datagram (or, of remembering, a message).
-    Measured(Measured),
-    /// It can't be measured there.
-    Skipped {
-        /// The reason.
-        why: String,
-    },
-    /// Something was lost or wrong, or the guest died.
-    Failed {
-        /// How it ended, in the words of `test-in-vm`.
-        verdict: String,
-        /// The reason.
-        why: String,
-    },
 }
 
 /// Figures and what they are of.
@@ -170,6 +143,15 @@ pub struct Measured {
     pub receiver_cpu: Option<f64>,
     /// Of a stream: datagrams that were sent and did not come.
     pub lost: u64,
+}
+
+#[cfg(test)]
+impl Measured {
+    /// One for tests: instructions, of ten datagrams a round.
+    pub fn sample(figure: Figure) -> Self {
+        let (unit, bytes, receiver_cpu) = (Unit::Instructions, None, None);
+        Self { unit, rounds: 5, figure, datagrams: 10, calls: 1, bytes, receiver_cpu, lost: 0 }
+    }
 }
 
 /// What a figure counts.
@@ -215,7 +197,7 @@ mod tests {
     use super::super::plan::{Family, Mix, Receiver, Shape, Size};
     use super::*;
 
-    fn line(outcome: Outcome) -> Line {
+    fn line(outcome: Outcome<Measured>) -> Line {
         let size = Size::Of(Mix::Mixed);
         let shape = Shape { family: Family::Ipv6, size, messages: 8, name: true };
         let cell = Cell { receiver: Receiver::IoUringRecvmsg, shape };
@@ -225,17 +207,7 @@ mod tests {
     #[test]
     fn lines_read_back() {
         let figure = Figure { min: 100.0, median: 300.0, max: 500.5 };
-        let unit = Unit::Instructions;
-        let measured = Measured {
-            unit,
-            rounds: 5,
-            figure,
-            datagrams: 10,
-            calls: 1,
-            bytes: Some(4096),
-            receiver_cpu: None,
-            lost: 0,
-        };
+        let measured = Measured { bytes: Some(4096), ..Measured::sample(figure) };
         let written = [
             line(Outcome::Measured(measured)),
             line(Outcome::Skipped { why: "no room".into() }),

@@ -164,7 +164,7 @@ impl Bench {
     fn jobs(&self, boot: u32, done: &[Record]) -> Vec<Job<'_>> {
         let left = |subject: &Subject| -> Vec<Cell> {
             let of = |record: &&Record| record.origin.boot == boot && subject.is_that_of(&record.origin);
-            let done: Vec<_> = done.iter().filter(of).filter(|record| !record.failed()).collect();
+            let done: Vec<_> = done.iter().filter(of).filter(|record| !record.outcome.failed()).collect();
             let is_done = |cell: &Cell| done.iter().any(|record| record.cell == *cell);
             subject.cells.iter().copied().filter(|cell| !is_done(cell)).collect()
         };

@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::result::{Measured, Outcome, Unit};
+use super::outcome::Outcome;
+use super::result::{Measured, Unit};
 use super::statistics::Figure;
 use crate::guest::verdict::{Case, Verdict};
 
 /// What came of a cell.
-pub fn outcome(case: &Case, unit: Unit) -> Outcome {
+pub fn outcome(case: &Case, unit: Unit) -> Outcome<Measured> {
     match case.verdict {
         Verdict::Pass => match measured(&case.output, unit) {
             Ok(measured) => Outcome::Measured(measured),
@@ -106,16 +107,7 @@ mod tests {
         let case = case(Verdict::Pass, "", &SAID);
         assert_eq!(release(&case), Some("6.12.117-fastnet"));
         let figure = Figure { min: 100.0, median: 300.0, max: 500.0 };
-        let expected = Measured {
-            unit: Unit::Ns,
-            rounds: 5,
-            figure,
-            datagrams: 10,
-            calls: 1,
-            bytes: Some(4096),
-            receiver_cpu: None,
-            lost: 0,
-        };
+        let expected = Measured { unit: Unit::Ns, bytes: Some(4096), ..Measured::sample(figure) };
         assert_eq!(outcome(&case, Unit::Ns), Outcome::Measured(expected));
     }
 

@@ -58,7 +58,7 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     }
     let records: Vec<_> = ledger.records().filter(|record| bench.place(record).is_some()).collect();
     // What a guest said that passed and still makes no sense is an end like a guest's own.
-    let senseless = records.iter().any(|record| record.failed()).then_some(Exit::Guest);
+    let senseless = records.iter().any(|record| record.outcome.failed()).then_some(Exit::Guest);
     let end = if missing == 0 { senseless } else { verdict::exit(&ran.cases).or(senseless) };
     if matches!(end, Some(Exit::Guest)) {
         let consoles = bench.folder.join("*/console.log");

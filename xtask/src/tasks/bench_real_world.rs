@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::bench::feed::result::{Outcome, RealWorld};
+use crate::bench::feed::result::RealWorld;
 use crate::bench::feed::run::{self, Feeder, Kernel};
 use crate::bench::feed::{Feed, pcap, pillar, table};
 use crate::bench::ledger::Ledger;
@@ -59,7 +59,7 @@ fn report(feeder: &Feeder, results: &[RealWorld]) -> Result<()> {
     if feeder.accel != Accel::Kvm {
         println!("{EMULATED}");
     }
-    let failed = |run: &&RealWorld| matches!(run.outcome, Outcome::Failed { .. });
+    let failed = |run: &&RealWorld| run.outcome.failed();
     let dead = results.iter().filter(failed).count();
     if dead == 0 {
         return Ok(());

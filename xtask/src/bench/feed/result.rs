@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::latency::Latency;
 use crate::bench::origin::Origin;
+use crate::bench::outcome::Outcome;
 
 /// A way to receive.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
@@ -38,7 +39,7 @@ pub struct RealWorld {
     pub feed: About,
     /// What came of it.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: Outcome<Measured>,
 }
 
 /// What was sent.
@@ -50,26 +51,6 @@ pub struct About {
     pub datagrams: u64,
     /// From the first to the last, as planned, in nanoseconds.
     pub duration: u64,
-}
-
-/// What came of a run.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(tag = "outcome", rename_all = "lowercase")]
-pub enum Outcome {
-    /// It went to its end.
-    Measured(Measured),
-    /// It can't be run there.
-    Skipped {
-        /// The reason.
-        why: String,
-    },
-    /// A datagram was not what was sent, or a guest died.
-    Failed {
-        /// How it ended, in the words of `test-in-vm`.
-        verdict: String,
-        /// The reason.
-        why: String,
-    },
 }
 
 /// Figures of a run.
@@ -108,10 +89,7 @@ pub struct Latencies {
 impl RealWorld {
     /// Its figures, if there are any.
     pub fn measured(&self) -> Option<&Measured> {
-        match &self.outcome {
-            Outcome::Measured(measured) => Some(measured),
-            Outcome::Skipped { .. } | Outcome::Failed { .. } => None,
-        }
+        self.outcome.measured()
     }
 
     /// Whether both are of the same run.
@@ -125,7 +103,7 @@ impl RealWorld {
 #[cfg(test)]
 impl RealWorld {
     /// One for tests.
-    pub fn sample(flavor: &str, receiver: Way, outcome: Outcome) -> Self {
+    pub fn sample(flavor: &str, receiver: Way, outcome: Outcome<Measured>) -> Self {
         let stamps = matches!(&outcome, Outcome::Measured(measured) if measured.latency.is_some());
         Self {
             origin: Origin::sample(flavor, 1),

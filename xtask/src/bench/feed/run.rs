@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 use tempfile::TempPath;
 
 use super::Feed;
-use super::result::{About, Outcome, RealWorld, Way};
+use super::result::{About, Measured, RealWorld, Way};
 use super::said::Pair;
 use crate::bench::origin::{Host, Origin};
+use crate::bench::outcome::Outcome;
 use crate::cli::{self, AccelChoice};
 use crate::guest::executables::{self, Receivers};
 use crate::guest::initramfs::Initramfs;
@@ -163,11 +164,11 @@ impl Feeder {
     ) -> Option<&'r RealWorld> {
         earlier.find(|known| {
             let ours = self.record(run, &known.origin.release, known.outcome.clone());
-            ours == **known && !matches!(known.outcome, Outcome::Failed { .. })
+            ours == **known && !known.outcome.failed()
         })
     }
 
-    fn record(&self, run: &Run<'_>, release: &str, outcome: Outcome) -> RealWorld {
+    fn record(&self, run: &Run<'_>, release: &str, outcome: Outcome<Measured>) -> RealWorld {
         let Run { kernel, way, stamps, boot } = *run;
         let datagrams = self.feed.datagrams().len() as u64;
         let origin = Origin {

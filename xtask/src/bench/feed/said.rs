@@ -5,7 +5,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result, ensure};
 
 use super::latency::Latency;
-use super::result::{Latencies, Measured, Outcome};
+use super::result::{Latencies, Measured};
+use crate::bench::outcome::Outcome;
 use crate::guest::session;
 use crate::guest::verdict::{Case, Verdict};
 
@@ -19,7 +20,7 @@ pub struct Pair {
 
 impl Pair {
     /// What came of a feed of so many datagrams.
-    pub fn outcome(&self, datagrams: u64, stamps: bool) -> Outcome {
+    pub fn outcome(&self, datagrams: u64, stamps: bool) -> Outcome<Measured> {
         let sides = [("sender", &self.sender), ("receiver", &self.receiver)];
         let cases =
             sides.into_iter().flat_map(|(side, outcome)| outcome.cases.iter().map(move |case| (side, case)));

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::latency::Latency;
-use super::result::{Latencies, Measured, Outcome, RealWorld, Way};
+use super::result::{Latencies, Measured, RealWorld, Way};
+use crate::bench::outcome::Outcome;
 use crate::bench::statistics::Figure;
 use crate::cli;
 
@@ -83,7 +84,7 @@ impl Row<'_> {
         let all = || self.measured(false).chain(self.measured(true));
         let gaps: u64 = all().map(|measured| measured.gaps).sum();
         let lost: u64 = all().map(|measured| measured.lost).sum();
-        let dead = self.runs.iter().filter(|run| matches!(run.outcome, Outcome::Failed { .. })).count();
+        let dead = self.runs.iter().filter(|run| run.outcome.failed()).count();
         let (plain, stamped, batch, rate) = (ns(false), ns(true), one(batch, 1), one(rate, 0));
         format!("{name} {plain} | {stamped} | {batch} | {rate} | {gaps} | {lost} | {dead} |\n")
     }

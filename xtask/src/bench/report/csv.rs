@@ -1,6 +1,7 @@
 //! Results as comma-separated values, a row each, for whatever draws or counts next.
 
-use super::super::result::{Outcome, Record};
+use super::super::outcome::Outcome;
+use super::super::result::Record;
 use crate::cli;
 
 /// The cells: as many rows as boots.

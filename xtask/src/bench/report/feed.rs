@@ -5,7 +5,8 @@ use maud::{Markup, PreEscaped, html};
 
 use super::super::chapter::distinct;
 use super::super::feed::latency::Latency;
-use super::super::feed::result::{Latencies, Measured, Outcome, RealWorld, Way};
+use super::super::feed::result::{Latencies, Measured, RealWorld, Way};
+use super::super::outcome::Outcome;
 use super::palette::{self, Colour};
 use super::plot::{self, Tail};
 use crate::cli;

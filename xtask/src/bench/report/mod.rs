@@ -10,6 +10,7 @@ mod palette;
 mod plot;
 pub mod summary;
 mod tables;
+mod words;
 
 pub use tables::{disagreements, line, losses, tables};
 

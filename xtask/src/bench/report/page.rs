@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::super::chapter::{Chapter, chapters, distinct, records};
 use super::super::origin::Origin;
 use super::super::result::Line;
-use super::{feed, findings, inside, local, palette};
+use super::{feed, findings, inside, local, palette, words};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -51,6 +51,7 @@ pub fn page(lines: &[Line]) -> Result<String> {
                     (feed::feeds(&runs)?)
                     (inside::profiles(&profiles)?)
                     (inside::hints(&evidence, &profiles))
+                    (conclusion())
                     (environment(lines))
                 }
             }
@@ -82,6 +83,20 @@ fn chapter(chapter: &Chapter<'_>) -> Result<Markup> {
     })
 }
 
+/// What to make of it all.
+fn conclusion() -> Markup {
+    html! {
+        section {
+            h2 { "What to make of it" }
+            .columns {
+                @for (title, sentences) in words::CHAPTERS {
+                    div { h3 { (title) } ul { @for sentence in sentences { li { (sentence) } } } }
+                }
+            }
+        }
+    }
+}
+
 /// By what all was measured, and how to do it again.
 fn environment(lines: &[Line]) -> Markup {
     let origins = distinct(lines.iter().map(|line| Origin { boot: 1, ..line.origin().clone() }));
@@ -111,6 +126,9 @@ fn environment(lines: &[Line]) -> Markup {
                 "cargo xtask bench profile recvmmsg/ipv4/64/1000 --flavor stock --json stock.jsonl\n"
                 "cargo xtask bench report *.jsonl --out report"
             }
+            h3 { "Figures of your own" }
+            p { (words::BEFORE) }
+            pre { (words::SCRIPT) }
             p { "What is measured, and how, is in docs/results.md. A line of a result file says which kernel, guest and host it is of." }
         }
     }

@@ -1,7 +1,9 @@
 //! Plots as SVG.
 
 use anyhow::{Result, anyhow};
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -15,6 +17,9 @@ const HEIGHT: u32 = 320;
 const ROW: u32 = 24;
 /// Of the letters, in pixels.
 const LETTERS: u32 = 13;
+/// What figures on the left take of the width, and what the names of rows do.
+const NUMBERS: u32 = 62;
+const NAMES: u32 = 150;
 
 /// A line through figures.
 #[derive(Clone, Debug)]
@@ -52,20 +57,10 @@ pub fn curves(x: &str, y: &str, curves: &[Curve]) -> Result<String> {
     let at = at.ok_or_else(|| anyhow!("a plot of nothing"))?;
     let top = points().map(|(_, figure)| figure.max).fold(0.0, f64::max);
     draw(HEIGHT, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(6)
-            .margin_right(16)
-            .x_label_area_size(44)
-            .y_label_area_size(62)
+        let mut chart = builder(area, NUMBERS)
             .build_cartesian_2d((at.min / 1.3..at.max * 1.3).log_scale(), 0.0..top * 1.06)?;
-        chart
-            .configure_mesh()
+        plain(&mut chart.configure_mesh())
             .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(GRID.rgb())
-            .axis_style(INK.rgb())
-            .label_style(letters())
-            .axis_desc_style(letters())
             .x_desc(x)
             .y_desc(y)
             .x_label_formatter(&|x| count(*x))
@@ -93,19 +88,9 @@ pub fn tails(x: &str, y: &str, tails: &[Tail]) -> Result<String> {
     let (width, height) = (figure(|point| point.0)?, figure(|point| point.1)?);
     draw(HEIGHT, |area| {
         let across = (width.min.max(1e-3) / 1.3..width.max * 1.3).log_scale();
-        let mut chart = ChartBuilder::on(area)
-            .margin(6)
-            .margin_right(16)
-            .x_label_area_size(44)
-            .y_label_area_size(62)
-            .build_cartesian_2d(across, (height.min / 1.5..1.0).log_scale())?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(GRID.rgb())
-            .axis_style(INK.rgb())
-            .label_style(letters())
-            .axis_desc_style(letters())
+        let mut chart =
+            builder(area, NUMBERS).build_cartesian_2d(across, (height.min / 1.5..1.0).log_scale())?;
+        plain(&mut chart.configure_mesh())
             .x_desc(x)
             .y_desc(y)
             .x_label_formatter(&|x| count(*x))
@@ -125,20 +110,9 @@ pub fn ratios(x: &str, rows: &[Row]) -> Result<String> {
     let count = u32::try_from(rows.len())?;
     draw(60 + count * ROW, |area| {
         let bottom = f64::from(count);
-        let mut chart = ChartBuilder::on(area)
-            .margin(6)
-            .margin_right(16)
-            .x_label_area_size(44)
-            .y_label_area_size(150)
-            .build_cartesian_2d(0.0..right * 1.06, bottom..0.0)?;
-        chart
-            .configure_mesh()
+        let mut chart = builder(area, NAMES).build_cartesian_2d(0.0..right * 1.06, bottom..0.0)?;
+        plain(&mut chart.configure_mesh())
             .disable_y_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(GRID.rgb())
-            .axis_style(INK.rgb())
-            .label_style(letters())
-            .axis_desc_style(letters())
             .x_desc(x)
             .x_label_formatter(&|x| format!("{x:.1}"))
             .y_labels(0)
@@ -175,6 +149,27 @@ fn draw(height: u32, on: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String>
         area.present()?;
     }
     Ok(svg)
+}
+
+/// A chart with room for its axes, this much of it for the words on the left.
+fn builder<'a, 'b>(area: &'a Area<'b>, left: u32) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut chart = ChartBuilder::on(area);
+    chart.margin(6).margin_right(16).x_label_area_size(44).y_label_area_size(left);
+    chart
+}
+
+/// A mesh that leaves the eye to the figures.
+fn plain<'m, 'a, 'b, X, Y, D>(mesh: &'m mut MeshStyle<'a, 'b, X, Y, D>) -> &'m mut MeshStyle<'a, 'b, X, Y, D>
+where
+    X: Ranged + ValueFormatter<X::ValueType>,
+    Y: Ranged + ValueFormatter<Y::ValueType>,
+    D: DrawingBackend,
+{
+    mesh.light_line_style(TRANSPARENT)
+        .bold_line_style(GRID.rgb())
+        .axis_style(INK.rgb())
+        .label_style(letters())
+        .axis_desc_style(letters())
 }
 
 fn letters() -> TextStyle<'static> {

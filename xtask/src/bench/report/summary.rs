@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::chapter::{Chapter, chapters, records};
 use super::super::result::Line;
 use super::local::{pairs, paper_unit};
-use super::{findings, number, tables};
+use super::{findings, number, tables, words};
 
 /// What `lines` hold.
 pub fn summary(lines: &[Line]) -> String {
@@ -28,6 +28,13 @@ pub fn summary(lines: &[Line]) -> String {
         text += &paper(&chapter);
         text += "\n### Every cell\n";
         text += &tables(&chapter.records);
+    }
+    for (title, sentences) in words::CHAPTERS {
+        let _ = write!(text, "\n## {title}\n\n- {}\n", sentences.join("\n- "));
+    }
+    let _ = write!(text, "\n## Figures of your own\n\n{}\n\n", words::BEFORE);
+    for line in words::SCRIPT.lines() {
+        let _ = writeln!(text, "    {line}");
     }
     text
 }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::super::chapter::{distinct, flavors, medians};
 use super::super::origin::Origin;
+use super::super::outcome::Outcome;
 use super::super::plan::{Cell, Receiver, Shape};
-use super::super::result::{Measured, Outcome, Record};
+use super::super::result::{Measured, Record};
 use super::super::statistics::{Figure, Interval, TOLERANCE, apart};
 use crate::cli;
 

@@ -1,0 +1,59 @@
+//! What no figure says by itself: where another way is better, what the figures cannot say, and how to have one's own.
+
+/// A title and its sentences.
+pub const CHAPTERS: [(&str, &[&str]); 2] = [
+    (
+        "Where another way is better",
+        &[
+            "One datagram a call, or lone datagrams with pauses between them: recv() does less than any call with an array, \
+             and the wakeup costs more than either.",
+            "Datagrams of one size from one sender, close together: UDP_GRO hands them over as a train, at a few dozen \
+             instructions each. A feed of mixed sizes, or of many senders, makes no trains.",
+            "Large datagrams: most of what they cost is the copy, which every socket makes, remembered or not.",
+            "A queue of the network card to itself: AF_XDP takes frames before the stack sees them. Headers, checksums, \
+             fragments, filters and whoever else wants the packets are the program's own business then.",
+            "A core and a card to itself, and code written for them: bypass stacks (DPDK, and those of the cards' vendors) \
+             leave the kernel out. Nothing here was measured against them.",
+        ],
+    ),
+    (
+        "What these figures cannot say",
+        &[
+            "Instructions are not time. A cache miss, a mispredicted branch and a locked operation count as one each; a third \
+             of the instructions is not a third of the time.",
+            "TCG is not silicon. Nanoseconds under it are those of a CPU that there is not; they show that all works.",
+            "The receive call is not the whole way. Card, driver, interrupt and the stack below the socket's queue cost the \
+             same as ever, so that a program as a whole gains less than a call does.",
+            "The loopback is not a wire, and a full queue is the best there is for a batch: a program that is \
+             woken for each datagram as it comes has batches of one.",
+        ],
+    ),
+];
+
+/// For readers with hardware: the same under a clock that ticks for a CPU there is. The lines are a script.
+pub const SCRIPT: &str = "\
+cargo xtask doctor --install
+cargo xtask bench local --accel kvm --json local.jsonl --yes
+cargo xtask bench real-world --accel kvm --json feed.jsonl
+cargo xtask bench report local.jsonl feed.jsonl --out report
+";
+
+/// What to know before it is run.
+pub const BEFORE: &str = "On a machine of yours whose /dev/kvm works: hours, of which each may be interrupted. Let nothing \
+    else run there, hold its clock steady (the governor \"performance\", no boost), and look at the intervals before the medians.";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn the_script_is_of_commands_that_there_are() {
+        for line in SCRIPT.lines() {
+            let words = line.strip_prefix("cargo xtask ").expect("a command of ours").split(' ');
+            Cli::try_parse_from(["xtask"].into_iter().chain(words)).unwrap();
+        }
+    }
+}
