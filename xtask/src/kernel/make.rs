@@ -28,7 +28,7 @@ const SETTINGS: [&str; 6] = ["CCACHE_", "SCCACHE_", "DISTCC_", "ICECC_", "LD_PRE
 pub const EPOCH: &str = "946684800";
 
 /// Settled so that equal inputs give equal bytes.
-const SETTLED: [(&str, &str); 10] = [
+const SETTLED: [(&str, &str); 11] = [
     // Not LC_ALL, which kbuild unsets for what it starts.
     ("LANG", "C.UTF-8"),
     ("TZ", "UTC"),
@@ -39,6 +39,8 @@ const SETTLED: [(&str, &str); 10] = [
     ("SOURCE_DATE_EPOCH", EPOCH),
     // The objtree's path stays out of ccache's keys: paths in the objects are relative.
     ("CCACHE_NOHASHDIR", "1"),
+    // objtool, in the headers' packages, is compiled by absolute paths; its debug info would tell them.
+    ("HOSTLDFLAGS", "-Wl,--strip-debug"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
     ("GIT_CONFIG_NOSYSTEM", "1"),
 ];
