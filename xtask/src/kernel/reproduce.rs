@@ -1,7 +1,8 @@
 //! Whether a build can be made again, bit for bit: by another run of ourselves, in which all is otherwise that may be.
 
+use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use xshell::cmd;
 use super::contents;
 use super::launcher::Compilers;
 use super::manifest::{Artifact, Manifest};
-use crate::cli::{self, Format, KernelArgs};
+use crate::cli::KernelArgs;
 use crate::exit::{Exit, error};
 use crate::lock::FileLock;
 use crate::process;
@@ -35,7 +36,6 @@ pub struct Verdict {
 pub fn verify(
     workspace: &Workspace,
     args: &KernelArgs,
-    formats: &[Format],
     compilers: Compilers,
     manifest: &Manifest,
 ) -> Result<Verdict> {
@@ -51,7 +51,7 @@ pub fn verify(
     let shell = process::shell(&place)?;
     let renamed = process::run(cmd!(shell, "unshare --uts true")).is_ok();
     let mut line = circumstances(renamed);
-    line.extend(build(args, formats, manifest, jobs)?);
+    line.extend(build(args, manifest, jobs)?);
     let again = cmd!(shell, "env {line...}")
         .env("FASTNET_ROOT", &workspace.root)
         .env("FASTNET_CACHE", &workspace.cache)
@@ -97,9 +97,12 @@ fn circumstances(renamed: bool) -> Vec<OsString> {
 }
 
 /// Ourselves, building the same.
-fn build(args: &KernelArgs, formats: &[Format], manifest: &Manifest, jobs: usize) -> Result<Vec<OsString>> {
+fn build(args: &KernelArgs, manifest: &Manifest, jobs: usize) -> Result<Vec<OsString>> {
     let xtask = env::current_exe().context("finding our own executable")?;
-    let formats: Vec<_> = formats.iter().map(cli::name).collect();
+    // Those that an earlier run made are the manifest's, too.
+    let formats: BTreeSet<_> =
+        manifest.packages.iter().filter_map(|package| package.path.extension()).collect();
+    let formats: Vec<_> = formats.into_iter().map(OsStr::to_string_lossy).collect();
     let package = if formats.is_empty() { "none".to_owned() } else { formats.join(",") };
     let mut line = vec![xtask.into_os_string(), "build-kernel".into()];
     let options = [

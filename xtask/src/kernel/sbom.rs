@@ -61,7 +61,7 @@ fn origin(source: &SourceTree) -> Value {
     match &source.origin {
         Origin::Tarball(url) => {
             component["externalReferences"] =
-                json!([{ "type": "source-distribution", "url": url, "hashes": hashes }]);
+                json!([{ "type": "distribution", "url": url, "hashes": hashes }]);
         }
         Origin::Debian(file) => {
             component["hashes"] = hashes;

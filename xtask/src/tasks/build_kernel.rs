@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace, args: &BuildArgs) -> Result<()> {
 
 /// Builds the same again, and shows each file that differs.
 fn verify(workspace: &Workspace, args: &BuildArgs, compilers: Compilers, manifest: &Manifest) -> Result<()> {
-    let verdict = reproduce::verify(workspace, &args.kernel, &args.package.0, compilers, manifest)?;
+    let verdict = reproduce::verify(workspace, &args.kernel, compilers, manifest)?;
     println!("built twice, the second time {}", verdict.otherwise);
     for (name, differences) in &verdict.files {
         println!("{} {name}", if differences.is_empty() { "equal " } else { "DIFFERS" });
