@@ -19,8 +19,11 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::fs::Mode;
 
 fn main() -> ExitCode {
+    // Packages hold the modes of the files that they are made of.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
     match dispatch(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,9 +42,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Doctor { install } => tasks::doctor::run(&workspace, install),
         cli::Command::Fetch { kernel } => tasks::fetch::run(&workspace, &kernel),
         cli::Command::Patch { action } => tasks::patch::run(&workspace, &action),
-        cli::Command::BuildKernel { kernel, package } => {
-            tasks::build_kernel::run(&workspace, &kernel, &package.0)
-        }
+        cli::Command::BuildKernel(arguments) => tasks::build_kernel::run(&workspace, &arguments),
         cli::Command::TestInVm(arguments) => tasks::test_in_vm::run(&workspace, &arguments),
         cli::Command::Bench { action: cli::BenchAction::Local(arguments) } => {
             tasks::bench_local::run(&workspace, &arguments)

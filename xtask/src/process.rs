@@ -26,15 +26,16 @@ pub fn shell(dir: impl AsRef<Path>) -> Result<Shell> {
 
 /// Runs a tool quietly; on failure the error holds its command line and what it said on stderr.
 pub fn run(command: Cmd<'_>) -> Result<()> {
-    output(command).map(drop)
+    bytes(command).map(drop)
 }
 
 /// Runs a tool and returns its stdout without the last newline.
 pub fn read(command: Cmd<'_>) -> Result<String> {
-    output(command).map(|text| text.trim_end().to_owned())
+    bytes(command).map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned())
 }
 
-fn output(command: Cmd<'_>) -> Result<String> {
+/// Runs a tool and returns its stdout, whatever it is.
+pub fn bytes(command: Cmd<'_>) -> Result<Vec<u8>> {
     let line = command.to_string();
     let output = Command::from(command.quiet())
         .stdin(Stdio::null())
@@ -44,7 +45,7 @@ fn output(command: Cmd<'_>) -> Result<String> {
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::bail!("`{line}` ended with {}: {}", output.status, said.trim());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output.stdout)
 }
 
 /// Runs a tool with stdout and stderr joined, handing each line over as it comes.

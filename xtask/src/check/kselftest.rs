@@ -7,6 +7,7 @@ use xshell::cmd;
 
 use crate::exit::{Classify, Exit};
 use crate::kernel::changes;
+use crate::kernel::launcher::Compilers;
 use crate::kernel::make::Make;
 use crate::kernel::series::Patch;
 use crate::process;
@@ -26,8 +27,8 @@ pub fn sources(patches: &[Patch]) -> Result<Vec<PathBuf>> {
 }
 
 /// Compiles each against the headers that the kernel gives user space; a warning is an error.
-pub fn build(tree: &Path, objtree: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    Make::new(tree, objtree)?.run("installing headers", None, &["headers"], &[])?;
+pub fn build(tree: &Path, objtree: &Path, sources: &[PathBuf], compilers: Compilers) -> Result<Vec<PathBuf>> {
+    Make::new(tree, objtree, compilers)?.run("installing headers", None, &["headers"], &[])?;
     let headers = objtree.join("usr/include");
     let folder = objtree.join("kselftest");
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;

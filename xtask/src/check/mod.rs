@@ -20,6 +20,7 @@ use crate::digest;
 use crate::exit::{Exit, error};
 use crate::kernel::build::{self, KernelBuild};
 use crate::kernel::config::Wanted;
+use crate::kernel::launcher::Compilers;
 use crate::kernel::patch::{self, PatchedTree};
 use crate::kernel::series::{self, Patch, Series};
 use crate::kernel::source::SourceTree;
@@ -38,6 +39,7 @@ pub struct Check<'a> {
     series: Series,
     record: Record,
     tools: String,
+    compilers: Compilers,
     tree: Option<PatchedTree>,
     stock: Vec<(Checker, Warnings)>,
 }
@@ -55,8 +57,8 @@ impl<'a> Check<'a> {
     pub fn new(workspace: &'a Workspace, source: SourceTree) -> Result<Self> {
         let series = Series::load(&source.patches)?;
         let record = Record::load(&workspace.target.join("kernel"), &format!("{}-check", source.kernel))?;
-        let tools = build::tools()?;
-        Ok(Self { workspace, source, series, record, tools, tree: None, stock: Vec::new() })
+        let (tools, compilers) = (build::tools()?, Compilers::of_host()?);
+        Ok(Self { workspace, source, series, record, tools, compilers, tree: None, stock: Vec::new() })
     }
 
     /// The patches of the series.
@@ -156,8 +158,8 @@ impl<'a> Check<'a> {
     }
 
     fn build(&mut self, step: &Step) -> Result<KernelBuild> {
-        let (workspace, wanted) = (self.workspace, self.wanted(step)?);
-        build::build_wanted(workspace, self.tree(step)?, &wanted)
+        let (workspace, wanted, compilers) = (self.workspace, self.wanted(step)?, self.compilers);
+        build::build_wanted(workspace, self.tree(step)?, &wanted, compilers)
     }
 
     fn mail(&self, number: usize) -> Result<String> {
@@ -191,8 +193,9 @@ impl<'a> Check<'a> {
     fn kselftest(&mut self) -> Result<String> {
         let build = self.build(&Step::Kselftest)?;
         let sources = kselftest::sources(self.patches())?;
+        let compilers = self.compilers;
         let tree = self.tree(&Step::Kselftest)?;
-        let executables = kselftest::build(&tree.dir, &build.dir, &sources)?;
+        let executables = kselftest::build(&tree.dir, &build.dir, &sources, compilers)?;
         let count = executables.len();
         guest::kselftest(self.workspace, &build.manifest.bzimage.path, executables)?;
         Ok(format!("{count} of {count} pass"))
@@ -220,12 +223,12 @@ impl<'a> Check<'a> {
 
     /// What a checker says of the C files that the series touches.
     fn collect(&mut self, step: &Step, checker: Checker) -> Result<Warnings> {
-        let wanted = self.wanted(step)?;
+        let (wanted, compilers) = (self.wanted(step)?, self.compilers);
         let objects = warnings::objects(self.patches())?;
         let tree = self.tree(step)?;
         let there = |object: &&PathBuf| tree.dir.join(object.with_extension("c")).exists();
         let objects: Vec<_> = objects.iter().filter(there).collect();
-        build::within(tree, &wanted, |make| warnings::collect(make, checker, &objects))
+        build::within(tree, &wanted, compilers, |make| warnings::collect(make, checker, &objects))
     }
 
     fn variant(&mut self, variant: Variant) -> Result<String> {

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod bench;
+mod build;
 mod feed;
 mod kernel;
 mod patch;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub use artifacts::{ArtifactsAction, ArtifactsArgs};
 pub use bench::{BenchAccel, BenchAction, BenchArgs, Shard};
+pub use build::{BuildArgs, Format, Launcher};
 pub use feed::FeedArgs;
 pub use kernel::{Config, Flavor, KernelArgs};
 pub use patch::{PatchAction, PatchArgs};
@@ -53,15 +55,7 @@ pub enum Command {
         kernel: KernelArgs,
     },
     /// Patch, configure, build and package a kernel, and print where its manifest is.
-    #[command(after_help = BUILD_KERNEL)]
-    BuildKernel {
-        #[command(flatten)]
-        kernel: KernelArgs,
-
-        /// Package it too; left out by default, as it takes a minute more.
-        #[arg(long, value_name = "deb,rpm|none", value_parser = formats, default_value = "none")]
-        package: Formats,
-    },
+    BuildKernel(BuildArgs),
     /// Look at the patch series, check that it applies, and edit it as git commits.
     #[command(after_help = patch::HELP)]
     Patch {
@@ -87,35 +81,6 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-}
-
-const BUILD_KERNEL: &str = "\
-The last line printed, alone on stdout, is the path of the build's manifest.json: what was built, of what, and
-where bzImage, vmlinux and the packages are. Nothing is made twice: with nothing changed this takes a second, and
-a changed patch recompiles only what it touches. All is kept in target/kernel/<kernel>-<flavor>/.
-
-Examples:
-  cargo xtask build-kernel                                   the preferred kernel, all patches, for a guest
-  cargo xtask build-kernel --kernel 6.12 --flavor stock      without a patch
-  cargo xtask build-kernel --source ~/linux --config debug   your tree, with KASAN, UBSAN and lockdep
-  cargo xtask build-kernel --config distro --package deb,rpm a kernel to install";
-
-/// A kind of package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Debian's: image, headers and linux-libc-dev.
-    Deb,
-    /// Fedora's: kernel, kernel-devel and kernel-headers.
-    Rpm,
-}
-
-/// The value of `--package`.
-#[derive(Clone, Debug)]
-pub struct Formats(pub Vec<Format>);
-
-fn formats(text: &str) -> Result<Formats, String> {
-    let names = text.split(',').filter(|_| text != "none");
-    names.map(|name| Format::from_str(name, false)).collect::<Result<_, _>>().map(Formats)
 }
 
 /// A value as the command line spells it.

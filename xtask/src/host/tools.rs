@@ -7,10 +7,14 @@ pub enum Purpose {
     Fetch,
     /// Configure and compile a kernel.
     Build,
+    /// Compile on other hosts.
+    Distcc,
     /// Make the kernel's .deb packages and look inside them.
     Deb,
     /// Make the kernel's .rpm packages and look inside them.
     Rpm,
+    /// Build at another date.
+    Reproduce,
     /// Build the guest's executables and boot a guest.
     Guest,
     /// A shell in the guest.
@@ -25,11 +29,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them, in the order a kernel meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Fetch,
         Self::Build,
+        Self::Distcc,
         Self::Deb,
         Self::Rpm,
+        Self::Reproduce,
         Self::Guest,
         Self::Shell,
         Self::Check,
@@ -97,7 +103,7 @@ const CERTIFICATES: Detect =
 /// A package of packages; dpkg-buildpackage asks for it by name, where there is a Debian to ask.
 const BUILD_ESSENTIAL: Detect = Detect::File(&["/usr/share/build-essential/list", "/etc/redhat-release"]);
 
-use Purpose::{Browse, Build, Check, Deb, Fetch, Guest, Lint, Rpm, Shell};
+use Purpose::{Browse, Build, Check, Deb, Distcc, Fetch, Guest, Lint, Reproduce, Rpm, Shell};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
 pub const TOOLS: &[Tool] = &[
@@ -118,6 +124,8 @@ pub const TOOLS: &[Tool] = &[
     tool("libelf headers", Detect::Header("gelf.h"), ["libelf-dev", "elfutils-libelf-devel"], &[Build]),
     tool("openssl headers", Detect::Header("openssl/bio.h"), ["libssl-dev", "openssl-devel"], &[Build]),
     Tool { optional: true, ..program("ccache", ["ccache", "ccache"], &[Build]) },
+    program("distcc", ["distcc", "distcc"], &[Distcc]),
+    program("distccd", ["distcc", "distcc-server"], &[Distcc]),
     program("depmod", ["kmod", "kmod"], &[Deb, Rpm]),
     program("cpio", ["cpio", "cpio"], &[Deb, Rpm]),
     program("rsync", ["rsync", "rsync"], &[Build]),
@@ -127,6 +135,7 @@ pub const TOOLS: &[Tool] = &[
     program("dh", ["debhelper", "debhelper"], &[Deb]),
     program("rpmbuild", ["rpm", "rpm-build"], &[Rpm]),
     program("rpm", ["rpm", "rpm"], &[Rpm]),
+    program("faketime", ["faketime", "libfaketime"], &[Reproduce]),
     tool("static libc", Detect::Library("libc.a"), ["libc6-dev", "glibc-static"], &[Guest]),
     program("qemu-system-x86_64", ["qemu-system-x86", "qemu-system-x86-core"], &[Guest]),
     program("setpriv", ["util-linux", "util-linux"], &[Guest]),

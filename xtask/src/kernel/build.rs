@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::config::Wanted;
+use super::launcher::Compilers;
 use super::make::{self, Make};
 use super::manifest::{Artifact, Inputs, Manifest};
 use super::patch::PatchedTree;
@@ -26,12 +27,22 @@ pub struct KernelBuild {
 /// Builds bzImage and the modules of a tree, unless they were built from the same already.
 ///
 /// Errors hold the options that did not take, or the compiler's own lines.
-pub fn build(workspace: &Workspace, tree: &PatchedTree, config: Config) -> Result<KernelBuild> {
-    build_wanted(workspace, tree, &Wanted::load(workspace, config, &tree.flavor)?)
+pub fn build(
+    workspace: &Workspace,
+    tree: &PatchedTree,
+    config: Config,
+    compilers: Compilers,
+) -> Result<KernelBuild> {
+    build_wanted(workspace, tree, &Wanted::load(workspace, config, &tree.flavor)?, compilers)
 }
 
 /// The same, of any configuration. Those of the same name share an objtree.
-pub fn build_wanted(workspace: &Workspace, tree: &PatchedTree, wanted: &Wanted) -> Result<KernelBuild> {
+pub fn build_wanted(
+    workspace: &Workspace,
+    tree: &PatchedTree,
+    wanted: &Wanted,
+    compilers: Compilers,
+) -> Result<KernelBuild> {
     let dir = layout::objtree(&tree.dir, &wanted.name);
     let (source, series, tools) = (&tree.source.identity, &tree.series_sha256, tools()?);
     let key = digest::sha256(format!("{source}\n{series}\n{tools}\n{}", wanted.sha256()));
@@ -40,7 +51,7 @@ pub fn build_wanted(workspace: &Workspace, tree: &PatchedTree, wanted: &Wanted) 
     }
 
     let steps = format!("{}-{}", tree.source.kernel, wanted.name);
-    within(tree, wanted, |make| compile(make, workspace, &steps))?;
+    within(tree, wanted, compilers, |make| compile(make, workspace, &steps))?;
 
     let release = dir.join("include/config/kernel.release");
     let release = fs::read_to_string(&release).with_context(|| format!("reading {}", release.display()))?;
@@ -60,7 +71,7 @@ pub fn build_wanted(workspace: &Workspace, tree: &PatchedTree, wanted: &Wanted) 
         vmlinux: Artifact::of(dir.join("vmlinux"))?,
         packages: Vec::new(),
     };
-    manifest.write(&dir)?;
+    manifest.write(&Manifest::path(&dir))?;
     Ok(KernelBuild { dir, manifest })
 }
 
@@ -68,10 +79,11 @@ pub fn build_wanted(workspace: &Workspace, tree: &PatchedTree, wanted: &Wanted) 
 pub fn within<T>(
     tree: &PatchedTree,
     wanted: &Wanted,
+    compilers: Compilers,
     work: impl FnOnce(&mut Make<'_>) -> Result<T>,
 ) -> Result<T> {
     let dir = layout::objtree(&tree.dir, &wanted.name);
-    let mut make = Make::new(&tree.dir, &dir)?;
+    let mut make = Make::new(&tree.dir, &dir, compilers)?;
     Manifest::remove(&dir)?;
     let job = Job::start(&dir)?;
     let (source, kconfig) = (&tree.source.identity, &tree.kconfig_sha256);
@@ -83,7 +95,7 @@ pub fn within<T>(
 
 /// What a build depends on beside source, patches and configuration.
 pub fn tools() -> Result<String> {
-    Ok(format!("{}\n{}", make::compiler_version()?, make::settings()?))
+    Ok(format!("{}\n{}", make::compiler_version()?, make::settings()))
 }
 
 /// Compiles, showing how far it is where the last whole build of the same told how many steps there are.

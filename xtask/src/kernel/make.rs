@@ -1,15 +1,17 @@
 //! The kernel's own make, in a settled environment, with a quiet screen and everything it says in a file.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::{env, thread};
 
 use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::diagnostics;
+use super::launcher::Compilers;
+use super::shims::Shims;
 use crate::exit::{Exit, error};
 use crate::process;
 use crate::progress::{Progress, Unit};
@@ -18,8 +20,15 @@ use crate::progress::{Progress, Unit};
 /// change what is built without a trace in the manifest.
 const KEPT: [&str; 6] = ["PATH", "HOME", "USER", "TMPDIR", "TERM", "XDG_CACHE_HOME"];
 
+/// How the names begin that launchers take their own settings from, and a build that is made again its date.
+const SETTINGS: [&str; 6] = ["CCACHE_", "SCCACHE_", "DISTCC_", "ICECC_", "LD_PRELOAD", "FAKETIME"];
+
+/// The moment, in seconds since 1970, at which packages and all in them were made as far as they tell: the first of
+/// the year 2000, as dpkg takes 0 for none and rpm no year before 1990.
+pub const EPOCH: &str = "946684800";
+
 /// Settled so that equal inputs give equal bytes.
-const SETTLED: [(&str, &str); 8] = [
+const SETTLED: [(&str, &str); 11] = [
     // Not LC_ALL, which kbuild unsets for what it starts.
     ("LANG", "C.UTF-8"),
     ("TZ", "UTC"),
@@ -27,9 +36,13 @@ const SETTLED: [(&str, &str); 8] = [
     ("KBUILD_BUILD_HOST", "localhost"),
     ("KBUILD_BUILD_VERSION", "1"),
     ("KBUILD_BUILD_TIMESTAMP", "Thu Jan  1 00:00:00 UTC 1970"),
+    ("SOURCE_DATE_EPOCH", EPOCH),
     // The objtree's path stays out of ccache's keys: paths in the objects are relative.
     ("CCACHE_NOHASHDIR", "1"),
+    // objtool, in the headers' packages, is compiled by absolute paths; its debug info would tell them.
+    ("HOSTLDFLAGS", "-Wl,--strip-debug"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
 ];
 
 /// make for one objtree.
@@ -38,8 +51,8 @@ pub struct Make<'a> {
     pub tree: &'a Path,
     /// The objtree, a direct subfolder of it.
     pub objtree: &'a Path,
-    /// The compiler as make is told it: `ccache gcc` where there is ccache.
-    pub compiler: String,
+    jobs: usize,
+    path: OsString,
     log: PathBuf,
     output: File,
 }
@@ -55,12 +68,16 @@ pub struct Said {
 
 impl<'a> Make<'a> {
     /// Prepares to run make in `objtree`, and starts its log anew.
-    pub fn new(tree: &'a Path, objtree: &'a Path) -> Result<Self> {
+    pub fn new(tree: &'a Path, objtree: &'a Path, compilers: Compilers) -> Result<Self> {
         let log = objtree.join("build.log");
         let context = || format!("cannot write {}", log.display());
         fs::create_dir_all(objtree).with_context(context)?;
         let output = File::create(&log).with_context(context)?;
-        Ok(Self { tree, objtree, compiler: compiler()?, log, output })
+        let shims = Shims::of(objtree)?;
+        compilers.masquerade(&shims)?;
+        // Packages have a changelog, of the day they are made.
+        shims.put("date", &format!("date --date=@{EPOCH}"))?;
+        Ok(Self { tree, objtree, jobs: compilers.jobs, path: shims.path()?, log, output })
     }
 
     /// Runs make for `targets`, showing `what` and how many steps of `total` are done. `variables` are put in
@@ -75,15 +92,14 @@ impl<'a> Make<'a> {
         variables: &[(&str, &str)],
     ) -> Result<Said> {
         let shell = process::shell(self.tree)?;
-        let jobs = thread::available_parallelism().map_or(1, usize::from).to_string();
-        let cc = &self.compiler;
-        let objtree = self.objtree;
+        let (objtree, jobs) = (self.objtree, self.jobs.to_string());
         let command = cmd!(
             shell,
-            "make --no-print-directory --output-sync=target -j{jobs} O={objtree} CC={cc} HOSTCC={cc} {targets...}"
+            "make --no-print-directory --output-sync=target -j{jobs} O={objtree} CC=gcc HOSTCC=gcc {targets...}"
         )
         .env_clear()
         .envs(environment())
+        .env("PATH", &self.path)
         .env("GIT_CEILING_DIRECTORIES", self.tree.parent().unwrap_or(self.tree))
         .envs(variables.iter().copied());
 
@@ -110,16 +126,9 @@ impl<'a> Make<'a> {
     }
 }
 
-/// How make is told the compiler.
-fn compiler() -> Result<String> {
-    let shell = process::shell(".")?;
-    let ccache = process::read(cmd!(shell, "ccache --version")).is_ok();
-    Ok(if ccache { "ccache gcc" } else { "gcc" }.to_owned())
-}
-
 /// What else than its inputs decides what comes out of a build.
-pub fn settings() -> Result<String> {
-    Ok(format!("{} {SETTLED:?}", compiler()?))
+pub fn settings() -> String {
+    format!("{SETTLED:?}")
 }
 
 /// The first line of what the compiler says of its version.
@@ -130,7 +139,9 @@ pub fn compiler_version() -> Result<String> {
 }
 
 fn environment() -> impl Iterator<Item = (OsString, OsString)> {
-    let kept = |name: &OsString| name.to_str().is_some_and(|n| KEPT.contains(&n) || n.starts_with("CCACHE_"));
+    let kept = |name: &OsString| {
+        name.to_str().is_some_and(|n| KEPT.contains(&n) || SETTINGS.iter().any(|start| n.starts_with(start)))
+    };
     let settled = SETTLED.iter().map(|&(name, value)| (name.into(), value.into()));
     env::vars_os().filter(move |(name, _)| kept(name)).chain(settled)
 }

@@ -60,6 +60,11 @@ impl Artifact {
         Ok(Self { sha256: sha256_file(&path)?, path })
     }
 
+    /// The file's name.
+    pub fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     fn is_intact(&self) -> bool {
         sha256_file(&self.path).is_ok_and(|sha256| sha256 == self.sha256)
     }
@@ -71,22 +76,40 @@ impl Manifest {
         objtree.join("manifest.json")
     }
 
+    /// The manifest in the file at `path`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let context = || format!("reading {}", path.display());
+        serde_json::from_slice(&fs::read(path).with_context(context)?).with_context(context)
+    }
+
+    /// All that was made.
+    pub fn files(&self) -> impl Iterator<Item = &Artifact> {
+        [&self.bzimage, &self.vmlinux].into_iter().chain(&self.packages)
+    }
+
     /// The manifest in `objtree`, if the build there is of `key` and every file it made is still there.
     pub fn intact(objtree: &Path, key: &str) -> Option<Self> {
-        let text = fs::read(Self::path(objtree)).ok()?;
-        let manifest: Self = serde_json::from_slice(&text).ok()?;
+        let manifest = Self::read(&Self::path(objtree)).ok()?;
         let kernel = [&manifest.bzimage, &manifest.vmlinux];
         // A copy of the checkout names the first one's files.
         let here = kernel.iter().all(|artifact| artifact.path.starts_with(objtree));
-        let whole = kernel.into_iter().chain(&manifest.packages).all(Artifact::is_intact);
+        let whole = manifest.files().all(Artifact::is_intact);
         (manifest.key == key && here && whole).then_some(manifest)
     }
 
-    /// Writes the manifest into `objtree`.
-    pub fn write(&self, objtree: &Path) -> Result<()> {
+    /// Writes the manifest to the file at `path`.
+    pub fn write(&self, path: &Path) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        atomic_write(&Self::path(objtree), text)
+        atomic_write(path, text)
+    }
+
+    /// The same without a word of this machine's folders, to be handed out: of each file its name is left.
+    pub fn portable(mut self) -> Self {
+        for file in [&mut self.bzimage, &mut self.vmlinux].into_iter().chain(&mut self.packages) {
+            file.path = file.name().into();
+        }
+        self
     }
 
     /// Takes the manifest away, before what it tells of changes.
@@ -127,7 +150,7 @@ mod tests {
             packages: vec![file("a.deb")],
         };
         assert_eq!(Manifest::intact(dir.path(), "key"), None);
-        manifest.write(dir.path()).unwrap();
+        manifest.write(&Manifest::path(dir.path())).unwrap();
         assert_eq!(Manifest::intact(dir.path(), "key"), Some(manifest));
         assert_eq!(Manifest::intact(dir.path(), "another"), None);
         fs::write(dir.path().join("a.deb"), "altered").unwrap();

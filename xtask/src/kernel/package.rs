@@ -8,19 +8,29 @@ use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
 use super::build::{Job, KernelBuild};
-use super::layout;
+use super::launcher::Compilers;
 use super::make::Make;
 use super::manifest::{Artifact, Manifest};
 use super::patch::PatchedTree;
+use super::{layout, sbom};
 use crate::cli::{self, Format};
 use crate::digest;
 use crate::exit::{Exit, error};
 use crate::process;
 
+/// What rpmbuild would else say of this host and this hour; a shell reads it.
+const RPM_OPTIONS: &str = "--define='_buildhost localhost' --define='use_source_date_epoch_as_buildtime 1' \
+                           --define='clamp_mtime_to_source_date_epoch 1'";
+
 /// Packages a build in every format asked for, but for those that were made from the same already.
 ///
-/// The packages are moved to `<tree>/packages-<config>/`, with their SHA256SUMS, and into the manifest.
-pub fn package(tree: &PatchedTree, mut build: KernelBuild, formats: &[Format]) -> Result<KernelBuild> {
+/// The packages are moved to `<tree>/packages-<config>/`, with manifest, SBOM and SHA256SUMS, and into the manifest.
+pub fn package(
+    tree: &PatchedTree,
+    mut build: KernelBuild,
+    formats: &[Format],
+    compilers: Compilers,
+) -> Result<KernelBuild> {
     let has = |manifest: &Manifest, format: Format| {
         manifest.packages.iter().any(|package| is(&package.path, format))
     };
@@ -36,7 +46,7 @@ pub fn package(tree: &PatchedTree, mut build: KernelBuild, formats: &[Format]) -
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
 
     let job = Job::start(&build.dir)?;
-    let mut make = Make::new(&tree.dir, &build.dir)?;
+    let mut make = Make::new(&tree.dir, &build.dir, compilers)?;
     for format in missing {
         build.manifest.packages.extend(make_one(&mut make, format, &build.manifest.release, &folder)?);
     }
@@ -45,15 +55,26 @@ pub fn package(tree: &PatchedTree, mut build: KernelBuild, formats: &[Format]) -
     job.done()?;
 
     build.manifest.packages.sort_by(|a, b| a.path.cmp(&b.path));
-    let sums = build.manifest.packages.iter().fold(String::new(), |mut sums, package| {
+    let notes = notes(tree, &build.manifest, &folder)?;
+    let sums = build.manifest.packages.iter().chain(&notes).fold(String::new(), |mut sums, file| {
         // Writing to a String cannot fail.
-        let _ = writeln!(sums, "{}  {}", package.sha256, name(&package.path));
+        let _ = writeln!(sums, "{}  {}", file.sha256, file.name());
         sums
     });
     digest::atomic_write(&folder.join("SHA256SUMS"), sums)?;
     verify(&build)?;
-    build.manifest.write(&build.dir)?;
+    build.manifest.write(&Manifest::path(&build.dir))?;
     Ok(build)
+}
+
+/// Writes what goes along with packages: the manifest, and what they are made of. They have the kernel's name, so that
+/// those of several can be in one folder.
+fn notes(tree: &PatchedTree, manifest: &Manifest, folder: &Path) -> Result<[Artifact; 2]> {
+    let name = |kind: &str| folder.join(format!("linux-{}.{kind}.json", manifest.release));
+    let (about, parts) = (name("manifest"), name("cdx"));
+    manifest.clone().portable().write(&about)?;
+    digest::atomic_write(&parts, sbom::text(&tree.source, &tree.patches, manifest)?)?;
+    Ok([Artifact::of(about)?, Artifact::of(parts)?])
 }
 
 /// Makes the packages of one format and moves them to `folder`.
@@ -77,12 +98,13 @@ fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -
     if counted.exists() {
         fs::remove_file(&counted).with_context(|| format!("removing {}", counted.display()))?;
     }
-    make.run(
-        &format!("packaging {}", cli::name(&format)),
-        None,
-        &[target],
-        &[("KDEB_PKGVERSION", &version)],
-    )?;
+    let variables = [
+        ("KDEB_PKGVERSION", version.as_str()),
+        // Else it is that of this host, if lsb_release knows.
+        ("KDEB_CHANGELOG_DIST", "unstable"),
+        ("RPMOPTS", RPM_OPTIONS),
+    ];
+    make.run(&format!("packaging {}", cli::name(&format)), None, &[target], &variables)?;
 
     let mut packages = Vec::new();
     for package in found(&left, |path| is(path, format))? {

@@ -32,7 +32,9 @@ pub struct PatchedTree {
     pub source: SourceTree,
     /// What the kernel calls itself after its version: the flavor's name.
     pub flavor: String,
-    /// The sha256 of the patches applied.
+    /// The patches applied, in order: each by its name, and its sha256.
+    pub patches: Vec<(String, String)>,
+    /// The sha256 of them all.
     pub series_sha256: String,
     /// The sha256 of the Kconfig files they change: with the source, what a `.config` depends on.
     pub kconfig_sha256: String,
@@ -79,8 +81,15 @@ pub fn apply_in(
 
     materialise(&source.dir, &source.identity, &changes, &dir)
         .with_context(|| format!("cannot bring {} up to date", dir.display()))?;
-    let (series_sha256, kconfig_sha256) = (series::sha256(patches), kconfig_sha256(&changes));
-    Ok(PatchedTree { dir, source, flavor: flavor.to_owned(), series_sha256, kconfig_sha256, _lock: lock })
+    Ok(PatchedTree {
+        dir,
+        source,
+        flavor: flavor.to_owned(),
+        patches: digests(patches),
+        series_sha256: series::sha256(patches),
+        kconfig_sha256: kconfig_sha256(&changes),
+        _lock: lock,
+    })
 }
 
 impl PatchedTree {
@@ -90,10 +99,15 @@ impl PatchedTree {
         materialise(&self.source.dir, &self.source.identity, &changes, &self.dir)
             .with_context(|| format!("cannot bring {} up to date", self.dir.display()))?;
         flavor.clone_into(&mut self.flavor);
+        self.patches = digests(patches);
         self.series_sha256 = series::sha256(patches);
         self.kconfig_sha256 = kconfig_sha256(&changes);
         Ok(())
     }
+}
+
+fn digests(patches: &[Patch]) -> Vec<(String, String)> {
+    patches.iter().map(|patch| (patch.name.clone(), digest::sha256(&patch.mail.raw))).collect()
 }
 
 fn kconfig_sha256(changes: &Changes) -> String {

@@ -36,8 +36,10 @@ const STEPS: &[&str] = &[
 const NEEDED: &[Purpose] = &[
     Purpose::Fetch,
     Purpose::Build,
+    Purpose::Distcc,
     Purpose::Deb,
     Purpose::Rpm,
+    Purpose::Reproduce,
     Purpose::Guest,
     Purpose::Lint,
     Purpose::Browse,

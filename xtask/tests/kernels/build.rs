@@ -154,3 +154,33 @@ fn an_rpm_after_another_has_the_same_kernel() {
     world.returning("1.patch", "1", "2");
     world.run("build-kernel --package rpm").passed();
 }
+
+#[test]
+fn packages_come_with_their_manifest_and_what_they_are_made_of() {
+    let world = World::new();
+    world.tool("packager", "echo /usr/include/linux/socket.h; echo /asm/unistd_64.h");
+    world.tool("dpkg-deb", "cat \"$2\"");
+    world.series("# flavor: fastnet\n1.patch\n");
+    world.returning("1.patch", "1", "2");
+    world.run("build-kernel --package deb").passed();
+
+    let folder = world.path(TREE).join("packages-vm");
+    let checked =
+        Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&folder).output();
+    let checked = String::from_utf8(checked.unwrap().stdout).unwrap();
+    assert_eq!(
+        checked,
+        "linux-libc-dev_1.deb: OK\nlinux-6.12.1-test.manifest.json: OK\nlinux-6.12.1-test.cdx.json: OK\n"
+    );
+
+    let json = |kind| {
+        let name = format!("linux-6.12.1-test.{kind}.json");
+        serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    let (manifest, bill): (serde_json::Value, serde_json::Value) = (json("manifest"), json("cdx"));
+    assert_eq!(manifest["packages"][0]["path"], "linux-libc-dev_1.deb");
+    let parts: Vec<_> =
+        bill["components"].as_array().unwrap().iter().map(|part| part["bom-ref"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["source", "1.patch", "config-6.12.1-test", "gcc", "linux-libc-dev_1.deb"]);
+    assert_eq!(bill["components"][4]["hashes"][0]["content"], manifest["packages"][0]["sha256"]);
+}

@@ -5,6 +5,8 @@ mod build;
 mod check;
 mod kernel;
 mod killed;
+mod launcher;
 mod patches;
+mod reproduce;
 #[path = "../world/mod.rs"]
 mod world;

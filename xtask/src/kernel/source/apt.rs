@@ -14,7 +14,7 @@ use crate::progress;
 use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
-use super::{Tree, security, unpack};
+use super::{Origin, Tree, security, unpack};
 
 /// apt's lists; `apt-get update` renews the folder's time.
 const LISTS: &str = "/var/lib/apt/lists";
@@ -35,7 +35,7 @@ pub fn tree(workspace: &Workspace, package: &str) -> Result<Tree> {
         download(workspace, workshop, package, &candidate)?;
         unpack_package(workshop, &candidate)
     })?;
-    Ok(Tree { dir, identity: candidate.sha256 })
+    Ok(Tree { dir, identity: candidate.sha256, origin: Origin::Debian(candidate.file) })
 }
 
 /// Whether the cache has the version that apt would install.

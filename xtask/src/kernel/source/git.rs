@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
 use super::reach::Reach;
-use super::{Tree, upload_pack};
+use super::{Origin, Tree, upload_pack};
 
 /// The tree of the commit.
 pub fn tree(workspace: &Workspace, git: &Git, reach: Reach) -> Result<Tree> {
@@ -31,7 +31,8 @@ pub fn tree(workspace: &Workspace, git: &Git, reach: Reach) -> Result<Tree> {
         };
         check_out(&repository, tag, git, workshop)
     })?;
-    Ok(Tree { dir, identity })
+    let origin = Origin::Commit { url: git.url.clone(), commit: git.commit.as_str().to_owned() };
+    Ok(Tree { dir, identity, origin })
 }
 
 /// Whether the cache has the tree of the commit.

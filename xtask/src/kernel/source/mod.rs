@@ -32,6 +32,8 @@ pub struct SourceTree {
     pub dir: PathBuf,
     /// What the tree holds, as 64 hexadecimal digits: equal identities mean equal trees.
     pub identity: String,
+    /// Where it is from.
+    pub origin: Origin,
     /// What the tree calls itself: `6.12.117`.
     pub release: String,
     /// The folder of the kernel's patch series.
@@ -40,10 +42,29 @@ pub struct SourceTree {
     pub notice: Option<String>,
 }
 
+/// Where a tree is from. That of a tarball and of a Debian package, the identity is the sha256.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A tarball, at this address and its mirrors.
+    Tarball(String),
+    /// A Debian package, by its file's name.
+    Debian(String),
+    /// A commit of a git repository.
+    Commit {
+        /// The repository's address.
+        url: String,
+        /// The commit.
+        commit: String,
+    },
+    /// A tree or tarball of this machine's.
+    Here,
+}
+
 /// A tree and what it holds, before it is known which kernel it is.
 struct Tree {
     dir: PathBuf,
     identity: String,
+    origin: Origin,
 }
 
 /// The tree that the command line asks for; from the network only where the cache has none.
@@ -124,6 +145,7 @@ fn named(workspace: &Workspace, catalog: &Catalog, name: Option<&str>, tree: Tre
         kernel: version.kernel,
         dir: tree.dir,
         identity: tree.identity,
+        origin: tree.origin,
         release: version.release,
         notice: None,
     })

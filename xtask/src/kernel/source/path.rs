@@ -13,19 +13,19 @@ use crate::digest::{self, Hasher};
 use crate::exit::{self, Classify, Exit};
 use crate::workspace::Workspace;
 
-use super::{Tree, cache, unpack};
+use super::{Origin, Tree, cache, unpack};
 
 /// The tree at `path`.
 pub fn tree(workspace: &Workspace, path: &Path) -> Result<Tree> {
     let path = path.canonicalize().exit(Exit::Usage, || format!("no source at {}", path.display()))?;
     if path.is_dir() {
-        return Ok(Tree { identity: identity(&path)?, dir: path });
+        return Ok(Tree { identity: identity(&path)?, dir: path, origin: Origin::Here });
     }
     let identity = digest::sha256_file(&path)?;
     let dir = cache::tree(workspace, &identity, &format!("unpacking {}", path.display()), |workshop| {
         unpack::unpack(&path, &workshop.tree)
     })?;
-    Ok(Tree { dir, identity })
+    Ok(Tree { dir, identity, origin: Origin::Here })
 }
 
 /// Digests what a directory holds by its files' names, sizes and times: content would take minutes to read.

@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 use super::cache::{self, Workshop};
 use super::reach::Reach;
-use super::{Tree, unpack};
+use super::{Origin, Tree, unpack};
 
 /// The tree in the archive.
 pub fn tree(workspace: &Workspace, tarball: &Tarball, reach: Reach) -> Result<Tree> {
@@ -20,7 +20,7 @@ pub fn tree(workspace: &Workspace, tarball: &Tarball, reach: Reach) -> Result<Tr
         let archive = reach.fetch(workshop, tarball.urls(), || fetch(workshop, tarball))?;
         unpack::unpack(archive.path(), &workshop.tree)
     })?;
-    Ok(Tree { dir, identity: identity.to_owned() })
+    Ok(Tree { dir, identity: identity.to_owned(), origin: Origin::Tarball(tarball.url.clone()) })
 }
 
 /// Downloads the archive; returns only what has the promised digest.
