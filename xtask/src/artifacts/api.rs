@@ -89,7 +89,8 @@ impl Api {
     fn page<T: DeserializeOwned>(&self, url: Url, key: &str) -> Result<(Vec<T>, bool)> {
         let answer = self.ask(url)?;
         let mut value: Value = self.json(&answer)?;
-        let items = serde_json::from_value(value[key].take())
+        let items = value.get_mut(key).map(Value::take).unwrap_or_default();
+        let items = serde_json::from_value(items)
             .exit(Exit::Network, || format!("{} answered with no {key}", answer.url))?;
         let links = answer.headers.get_all(LINK).iter().filter_map(|links| links.to_str().ok());
         Ok((items, links.into_iter().any(|links| links.contains("rel=\"next\""))))
@@ -104,7 +105,6 @@ impl Api {
                 let safe = |place: &Url| place.scheme() == "https" || self.root.scheme() == "http";
                 answer.redirect().filter(safe).map(String::from)
             }
-            // What it was is known to who asks.
             StatusCode::GONE => {
                 return Err(Failure::Refused("it has expired (410): choose a newer run".to_owned()));
             }
@@ -239,9 +239,7 @@ impl Answer {
         let json: Option<Value> = serde_json::from_slice(&self.body).ok();
         let message = json.as_ref().and_then(|json| json["message"].as_str());
         // A proxy's page of HTML helps nobody, and a server's control characters belong on no terminal.
-        let line: String =
-            message.unwrap_or("no message").chars().filter(|c| !c.is_control()).take(300).collect();
-        line
+        message.unwrap_or("no message").chars().filter(|c| !c.is_control()).take(300).collect()
     }
 
     fn redirect(&self) -> Option<Url> {

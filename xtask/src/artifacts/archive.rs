@@ -134,7 +134,8 @@ fn one(
 fn place(name: &str) -> Result<PathBuf> {
     let path = Path::new(name);
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    ensure!(inside && !name.is_empty() && !name.contains(['\\', '\0']), "leads out of the folder");
+    ensure!(inside && !name.is_empty() && !name.contains('\\'), "leads out of the folder");
+    ensure!(!name.contains(char::is_control), "has a name that no terminal can show");
     Ok(path.components().collect())
 }
 
@@ -159,6 +160,8 @@ mod tests {
             "a\\..\\b",
             "C:\\a",
             "a\0b",
+            "a\nb",
+            "\u{1b}[2J",
         ] {
             assert!(place(name).is_err(), "{name}");
         }

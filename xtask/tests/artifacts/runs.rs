@@ -182,8 +182,15 @@ fn the_repository_is_origins_or_is_named() {
 #[test]
 fn an_answer_that_is_none_is_named() {
     let html: fn() -> Reply = || Reply::new(200, b"<html>");
-    let broken = || refuse(502, "Bad Gateway");
-    for (reply, said) in [(html, "something else than GitHub's API"), (broken, "502 Bad Gateway")] {
+    let list: fn() -> Reply = || Reply::new(200, b"[]");
+    let short: fn() -> Reply = || Reply::new(200, b"{\"default_branch\":\"main\"}");
+    let broken: fn() -> Reply = || refuse(502, "Bad Gateway");
+    for (reply, said) in [
+        (html, "something else than GitHub's API"),
+        (list, "something else than GitHub's API"),
+        (short, "answered with no workflow_runs"),
+        (broken, "502 Bad Gateway"),
+    ] {
         let mut host = Host::new();
         host.say = Box::new(move |_| Some(reply()));
         host.start().run(&["list"]).failed(5, &[said]);
