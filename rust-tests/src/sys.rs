@@ -23,7 +23,10 @@ pub mod shape;
 pub mod stamps;
 pub mod switches;
 pub mod uring;
+pub mod veth;
 pub mod witness;
+pub mod xdp;
+pub mod xsk;
 
 use std::ffi::c_long;
 use std::io;

@@ -10,7 +10,11 @@ const MAP_CREATE: c_long = 0;
 const MAP_UPDATE: c_long = 2;
 const PROG_LOAD: c_long = 5;
 const PROG_ATTACH: c_long = 8;
+const LINK_CREATE: c_long = 28;
 const SOCKMAP: u32 = 15;
+const XSKMAP: u32 = 17;
+/// In the driver, and not for whatever it has handed over.
+const XDP_DRIVER: u32 = 1 << 2;
 
 /// What a program is, and where it may be attached: `BPF_PROG_TYPE_*` and `BPF_*`.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +29,8 @@ impl Hook {
     pub const RECVMSG6: Self = Self(18, 20);
     /// Sees each packet that comes to a socket in a map, and passes it on with 1.
     pub const VERDICT: Self = Self(14, 38);
+    /// Sees each packet that comes to a network card, before anyone else does.
+    pub const XDP: Self = Self(6, 37);
 }
 
 /// An instruction, as the kernel reads it.
@@ -58,7 +64,8 @@ impl Insn {
         Self::new(0x95, 0, 0, 0)
     }
 
-    const fn new(code: u8, registers: u8, offset: u8, value: i32) -> Self {
+    /// Any: `registers` are the source's number and, in the lower half, the target's.
+    pub(super) const fn new(code: u8, registers: u8, offset: u8, value: i32) -> Self {
         let [a, b, c, d] = value.to_ne_bytes();
         Self([code, registers, offset, 0, a, b, c, d])
     }
@@ -93,6 +100,16 @@ impl Program {
         // SAFETY: only numbers go in.
         unsafe { bpf(PROG_ATTACH, &attributes) }.map(drop)
     }
+
+    /// Attaches it to the network card of that number, for as long as what is returned lives.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    pub fn attach_to_card(&self, index: u32) -> io::Result<OwnedFd> {
+        let attributes = [pair(number(self.0.as_raw_fd()), index), pair(self.1.1, XDP_DRIVER)];
+        // SAFETY: only numbers go in.
+        unsafe { bpf(LINK_CREATE, &attributes) }.map(|fd| fd.expect("a descriptor"))
+    }
 }
 
 /// A map of one socket.
@@ -105,9 +122,20 @@ impl SockMap {
     /// # Errors
     /// Those of the system call.
     pub fn new() -> io::Result<Self> {
+        Self::create(SOCKMAP)
+    }
+
+    /// An empty one for a socket of `AF_XDP`.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    pub fn xdp() -> io::Result<Self> {
+        Self::create(XSKMAP)
+    }
+
+    fn create(kind: u32) -> io::Result<Self> {
         // SAFETY: only numbers go in.
-        unsafe { bpf(MAP_CREATE, &[pair(SOCKMAP, 4), pair(4, 1), 0]) }
-            .map(|fd| Self(fd.expect("a descriptor")))
+        unsafe { bpf(MAP_CREATE, &[pair(kind, 4), pair(4, 1), 0]) }.map(|fd| Self(fd.expect("a descriptor")))
     }
 
     /// Puts a socket in.
@@ -145,7 +173,7 @@ unsafe fn bpf(command: c_long, attributes: &[u64]) -> io::Result<Option<OwnedFd>
     let result = unsafe {
         libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), std::mem::size_of_val(attributes))
     };
-    let returns_fd = [MAP_CREATE, PROG_LOAD].contains(&command);
+    let returns_fd = [MAP_CREATE, PROG_LOAD, LINK_CREATE].contains(&command);
     count(result).map(|fd| {
         let fd = i32::try_from(fd).expect("a descriptor");
         // SAFETY: the kernel has just made it for us.

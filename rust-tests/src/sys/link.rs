@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int};
 use std::fs::File;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 
 use crate::sys::zero;
@@ -35,6 +35,12 @@ impl Namespace {
     }
 }
 
+impl AsRawFd for Namespace {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 /// Brings the loopback of this thread's namespace up. Safe to call between fork and exec.
 ///
 /// # Errors
@@ -48,17 +54,22 @@ pub fn loopback_up() -> io::Result<()> {
 /// # Errors
 /// Those of the system calls.
 pub fn card_up(address: Ipv4Addr) -> io::Result<()> {
+    address_up(CARD, address)
+}
+
+/// The same for the network card of that name.
+pub(super) fn address_up(name: &CStr, address: Ipv4Addr) -> io::Result<()> {
     let address = libc::sockaddr_in {
         sin_family: libc::AF_INET.try_into().expect("a small number"),
         sin_port: 0,
         sin_addr: libc::in_addr { s_addr: u32::from(address).to_be() },
         sin_zero: [0; 8],
     };
-    request(CARD, libc::SIOCSIFADDR, |request| {
+    request(name, libc::SIOCSIFADDR, |request| {
         // SAFETY: a sockaddr_in is as large as a sockaddr, and no more aligned.
         unsafe { ptr::write((&raw mut request.ifr_ifru.ifru_addr).cast(), address) };
     })?;
-    up(CARD)
+    up(name)
 }
 
 /// The first network card's name.
@@ -79,8 +90,28 @@ pub fn set_mtu(bytes: c_int) -> io::Result<()> {
     request(c"lo", libc::SIOCSIFMTU, |request| request.ifr_ifru.ifru_mtu = bytes)
 }
 
+/// What ethtool asks of a network card: a command, and a value that may be another afterwards.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// Has a card do what ethtool's `command` says, and returns what it answers.
+///
+/// # Errors
+/// Those of the system calls.
+pub(super) fn ethtool(name: &CStr, command: u32, data: u32) -> io::Result<u32> {
+    let mut value = EthtoolValue { command, data };
+    request(name, libc::SIOCETHTOOL, |request| {
+        request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    })?;
+    Ok(value.data)
+}
+
 fn request(name: &CStr, number: libc::Ioctl, fill: impl FnOnce(&mut libc::ifreq)) -> io::Result<()> {
-    // SAFETY: an all-zero ifreq is valid, and its name ends in a NUL; all requests read no more than that.
+    // SAFETY: an all-zero ifreq is valid, and its name ends in a NUL; all requests read no more than that, or what it
+    // points to.
     unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
         zero(socket.min(0).into())?;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod cards;
 mod controls;
 mod denial;
 mod flags;

@@ -1,7 +1,7 @@
-//! Records that can be compared: of one Linux, one configuration, one guest.
+//! Records that can be compared: of one Linux, one configuration, one guest, one link.
 
+use super::cell::{BASE, Cell, Link, Receiver, Shape};
 use super::outcome::Outcome;
-use super::plan::{Cell, Receiver};
 use super::result::{Line, Measured, Record, Unit};
 use super::statistics::{Figure, Interval};
 
@@ -18,6 +18,8 @@ pub struct Setting {
     pub cpu: String,
     /// What was counted.
     pub unit: Unit,
+    /// What the datagrams came over.
+    pub link: Link,
 }
 
 impl Setting {
@@ -30,6 +32,7 @@ impl Setting {
             accel: origin.accel.clone(),
             cpu: origin.cpu.clone(),
             unit,
+            link: record.cell.shape.link,
         }
     }
 }
@@ -70,6 +73,11 @@ pub fn records(lines: &[Line]) -> impl Iterator<Item = &Record> {
 }
 
 impl Chapter<'_> {
+    /// The shape that most is told of.
+    pub fn base(&self) -> Shape {
+        Shape { link: self.setting.link, ..BASE }
+    }
+
     /// The flavors, stock first.
     pub fn flavors(&self) -> Vec<&str> {
         flavors(&self.records)
@@ -153,9 +161,8 @@ impl Record {
     /// One for tests: a cell of 64 bytes over IPv4, measured in one boot under icount.
     pub fn sample(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Self {
         use super::origin::Origin;
-        use super::plan::{Family, Shape, Size};
 
-        let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: false };
+        let shape = Shape { messages, ..BASE };
         let figure = Figure { min: median - 1.0, median, max: median + 1.0 };
         let outcome = Outcome::Measured(Measured { datagrams: 4096, ..Measured::sample(figure) });
         Self { origin: Origin::sample(flavor, boot), cell: Cell { receiver, shape }, stream: None, outcome }
@@ -174,15 +181,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_has_chapters_of_its_own() {
-        let mut other = [of("6.12.117-stock", 1, 1.0), of("6.12.117-stock", 1, 1.0)];
+        let mut other = [1, 2, 3].map(|boot| of("6.12.117-stock", boot, 1.0));
         other[0].origin.config = "lean".into();
         other[1].origin.accel = "kvm".into();
+        other[2].cell.shape.link = Link::Veth;
         let records =
             [of("6.12.117-stock", 1, 10.0), of("6.11.11-stock", 1, 1.0), of("6.12.117-fastnet", 1, 1.0)];
         let records: Vec<_> = records.into_iter().chain(other).collect();
         let chapters = chapters(&records);
         let counts: Vec<_> = chapters.iter().map(|chapter| chapter.records.len()).collect();
-        assert_eq!(counts, [2, 1, 1, 1]);
+        assert_eq!(counts, [2, 1, 1, 1, 1]);
         assert_eq!((chapters[3].setting.unit, chapters[1].setting.version.as_str()), (Unit::Ns, "6.11.11"));
     }
 

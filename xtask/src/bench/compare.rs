@@ -1,7 +1,7 @@
 //! What changed from one set of results to another, beyond noise.
 
+use super::cell::{Cell, Receiver};
 use super::chapter::{Chapter, Setting, chapters, records};
-use super::plan::{Cell, Receiver};
 use super::result::{Line, Unit};
 use super::statistics::apart;
 

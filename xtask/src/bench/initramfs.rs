@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use tempfile::TempPath;
 
-use super::plan::Cell;
+use super::cell::Cell;
 use crate::guest::executables::Receivers;
 use crate::guest::initramfs::Initramfs;
 

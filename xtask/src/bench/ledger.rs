@@ -105,13 +105,13 @@ fn whole(text: &str) -> &str {
 mod tests {
     use std::fs;
 
+    use super::super::cell::{BASE, Cell, Receiver, Shape};
     use super::super::origin::Origin;
     use super::super::outcome::Outcome;
-    use super::super::plan::{Cell, Family, Receiver, Shape, Size};
     use super::*;
 
     fn record(boot: u32, messages: u32, why: &str) -> Record {
-        let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: false };
+        let shape = Shape { messages, ..BASE };
         let cell = Cell { receiver: Receiver::Recvmmsg, shape };
         let outcome = match why {
             "died" => Outcome::Failed { verdict: "panic".into(), why: why.into() },

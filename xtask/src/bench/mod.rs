@@ -1,5 +1,6 @@
 //! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
 
+pub mod cell;
 pub mod chapter;
 pub mod compare;
 pub mod feed;

@@ -1,127 +1,19 @@
 //! Which cells are measured on which flavor.
 
-use std::fmt;
+use super::cell::{BASE, Cell, Family, Link, Mix, Receiver, Shape, Size};
+use crate::cli::{Flavor, Shard};
 
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
-
-use crate::cli::{self, Flavor, Shard};
-
-/// A way to receive; or, the last two, to remember.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
-#[value(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Receiver {
-    /// `recv()`, a datagram a call.
-    Recv,
-    /// `recvmsg()`, a datagram a call.
-    Recvmsg,
-    /// `recvmmsg()`.
-    Recvmmsg,
-    /// `recvmmsg()` into an array that was remembered.
-    Remembered,
-    /// `io_uring`'s multishot `recvmsg`.
-    IoUringRecvmsg,
-    /// `io_uring`'s multishot `recv`.
-    IoUringRecv,
-    /// `recvmmsg()` on a socket with `UDP_GRO`.
-    UdpGro,
-    /// `recvmmsg()` on a socket with `SO_BUSY_POLL`.
-    BusyPoll,
-    /// `remember_mmsghdr()` of an array whose buffers lie side by side.
-    RememberUniform,
-    /// `remember_mmsghdr()` of an array whose buffers lie in no order.
-    RememberScattered,
-}
-
-impl Receiver {
-    /// Those that receive many messages a call.
-    const MANY: [Self; 5] =
-        [Self::Recvmmsg, Self::Remembered, Self::IoUringRecvmsg, Self::IoUringRecv, Self::UdpGro];
-
-    /// Whether it can tell who sent a datagram.
-    fn takes_names(self) -> bool {
-        !matches!(self, Self::Recv | Self::IoUringRecv | Self::RememberUniform | Self::RememberScattered)
-    }
-
-    /// Whether it needs `remember_mmsghdr()`.
-    fn needs_remember(self) -> bool {
-        matches!(self, Self::Remembered | Self::RememberUniform | Self::RememberScattered)
-    }
-}
-
-/// IPv4 or IPv6.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
-#[value(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    Ipv4,
-    Ipv6,
-}
-
-/// The bytes in a datagram.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Size {
-    /// Every datagram has as many.
-    Bytes(u32),
-    /// Those of a market's feed.
-    Of(Mix),
-}
-
-/// Sizes that are not one.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mix {
-    /// 20 to 76 bytes, each as often as any other.
-    Mixed,
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bytes(bytes) => write!(f, "{bytes}"),
-            Self::Of(Mix::Mixed) => f.write_str("mixed"),
-        }
-    }
-}
-
-/// What is received, whoever receives it: cells of equal shape can be compared.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Shape {
-    /// IPv4 or IPv6.
-    pub family: Family,
-    /// The bytes in a datagram.
-    pub size: Size,
-    /// Messages a call.
-    pub messages: u32,
-    /// Whether each message has room for the sender's address.
-    pub name: bool,
-}
-
-/// One measurement to make.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Cell {
-    /// Who receives.
-    pub receiver: Receiver,
-    /// What is received.
-    #[serde(flatten)]
-    pub shape: Shape,
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { family, size, messages, name } = self;
-        let name = if *name { "/name" } else { "" };
-        write!(f, "{}/{size}/{messages}{name}", cli::name(family))
-    }
-}
-
-impl fmt::Display for Cell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", cli::name(&self.receiver), self.shape)
-    }
-}
+/// Those that receive many messages a call.
+const MANY: [Receiver; 5] = [
+    Receiver::Recvmmsg,
+    Receiver::Remembered,
+    Receiver::IoUringRecvmsg,
+    Receiver::IoUringRecv,
+    Receiver::UdpGro,
+];
+/// Those that receive over veth: the first two to compare with, the others because they need a network card.
+const OVER_VETH: [Receiver; 4] =
+    [Receiver::Recvmmsg, Receiver::Remembered, Receiver::BusyPoll, Receiver::AfXdp];
 
 const SIZES: [Size; 7] = [
     Size::Bytes(20),
@@ -143,7 +35,7 @@ pub fn cells(quick: bool, flavor: Flavor) -> Vec<Cell> {
     let shapes = if quick { quick_shapes() } else { all_shapes() };
     let receive =
         shapes.into_iter().flat_map(|shape| receivers(shape).map(move |receiver| Cell { receiver, shape }));
-    let shape = |messages| Shape { family: Family::Ipv4, size: Size::Bytes(64), messages, name: false };
+    let shape = |messages| Shape { messages, ..BASE };
     let remember = [1000, 1_000_000].into_iter().flat_map(|messages| {
         [Receiver::RememberUniform, Receiver::RememberScattered]
             .map(|receiver| Cell { receiver, shape: shape(messages) })
@@ -156,24 +48,23 @@ pub fn cells(quick: bool, flavor: Flavor) -> Vec<Cell> {
 
 /// The cells of the paper's experiment: what one program receives that another sends.
 pub fn streams(quick: bool, flavor: Flavor) -> Vec<Cell> {
-    let shape =
-        |bytes, messages| Shape { family: Family::Ipv4, size: Size::Bytes(bytes), messages, name: false };
+    let shape = |bytes, messages| Shape { size: Size::Bytes(bytes), messages, ..BASE };
+    let by = |receivers: &'static [Receiver], shape: Shape| {
+        receivers.iter().map(move |&receiver| Cell { receiver, shape })
+    };
     let all = |shape: Shape| receivers(shape).map(move |receiver| Cell { receiver, shape });
-    let peers = |shape: Shape| (shape.messages > 1).then_some(Cell { receiver: Receiver::BusyPoll, shape });
-    let pair =
-        |shape: Shape| [Receiver::Recvmmsg, Receiver::Remembered].map(|receiver| Cell { receiver, shape });
+    let over_veth = |shape: Shape| by(&OVER_VETH, Shape { link: Link::Veth, ..shape });
     let cells: Vec<_> = if quick {
-        let few = [(64, 10_000), (256, 1000), (1024, 1000), (8192, 1000)];
-        let all = all(shape(64, 1000)).chain(peers(shape(64, 1000)));
-        all.chain(few.into_iter().flat_map(|(bytes, messages)| pair(shape(bytes, messages)))).collect()
+        let few = [(64, 10_000), (256, 1000), (1024, 1000), (8192, 1000)].map(|(b, m)| shape(b, m));
+        let pairs = few.into_iter().flat_map(|shape| by(&[Receiver::Recvmmsg, Receiver::Remembered], shape));
+        all(BASE).chain(pairs).chain(over_veth(BASE)).collect()
     } else {
-        let sizes = [64, 256, 1024, 8192];
-        let batches = [1, 1000, 10_000, 100_000, 1_000_000];
-        sizes
-            .into_iter()
-            .flat_map(|bytes| batches.map(|messages| shape(bytes, messages)))
-            .flat_map(|shape| all(shape).chain(peers(shape)))
-            .collect()
+        let of = |batches: &'static [u32]| {
+            let sizes = [64, 256, 1024, 8192].into_iter();
+            sizes.flat_map(move |bytes| batches.iter().map(move |&messages| shape(bytes, messages)))
+        };
+        let loopback = of(&[1, 1000, 10_000, 100_000, 1_000_000]).flat_map(all);
+        loopback.chain(of(&[1, 1000, 10_000]).flat_map(over_veth)).collect()
     };
     cells.into_iter().filter(|cell| flavor == Flavor::Fastnet || !cell.receiver.needs_remember()).collect()
 }
@@ -204,17 +95,16 @@ pub fn part(Shard { index, of }: Shard, cells: Vec<Cell>) -> Vec<Cell> {
 fn receivers(shape: Shape) -> impl Iterator<Item = Receiver> {
     let one = [Receiver::Recv, Receiver::Recvmsg];
     let one = one.into_iter().filter(move |_| shape.messages == 1);
-    one.chain(Receiver::MANY).filter(move |receiver| receiver.takes_names() || !shape.name)
+    one.chain(MANY).filter(move |receiver| receiver.takes_names() || !shape.name)
 }
 
 /// The README's: how the cost falls with the batch, how it rises with the size, and what a name and IPv6 add.
 fn quick_shapes() -> Vec<Shape> {
-    let base = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages: 1000, name: false };
-    let batches = [1, 8, 64, 1000, 10_000].map(|messages| Shape { messages, ..base });
-    let sizes = SIZES.into_iter().filter(|size| *size != base.size).map(|size| Shape { size, ..base });
-    let mixed = Shape { size: Size::Of(Mix::Mixed), messages: 8, ..base };
-    let names = [8, 1000].map(|messages| Shape { messages, name: true, ..base });
-    let ipv6 = [false, true].map(|name| Shape { family: Family::Ipv6, name, ..base });
+    let batches = [1, 8, 64, 1000, 10_000].map(|messages| Shape { messages, ..BASE });
+    let sizes = SIZES.into_iter().filter(|size| *size != BASE.size).map(|size| Shape { size, ..BASE });
+    let mixed = Shape { size: Size::Of(Mix::Mixed), messages: 8, ..BASE };
+    let names = [8, 1000].map(|messages| Shape { messages, name: true, ..BASE });
+    let ipv6 = [false, true].map(|name| Shape { family: Family::Ipv6, name, ..BASE });
     batches.into_iter().chain([mixed]).chain(sizes).chain(names).chain(ipv6).collect()
 }
 
@@ -224,7 +114,7 @@ fn all_shapes() -> Vec<Shape> {
         for name in [false, true] {
             for size in SIZES {
                 let batches = [1, 8, 64, 1000, 10_000, 100_000, 1_000_000];
-                shapes.extend(batches.map(|messages| Shape { family, size, messages, name }));
+                shapes.extend(batches.map(|messages| Shape { family, size, messages, name, ..BASE }));
             }
         }
     }
@@ -282,19 +172,33 @@ mod tests {
     #[test]
     fn the_papers_experiment_is_whole() {
         let whole: Vec<_> = streams(false, Flavor::Fastnet).iter().map(Cell::to_string).collect();
-        for receiver in
-            ["recvmmsg", "remembered", "io_uring_recvmsg", "io_uring_recv", "udp_gro", "busy_poll"]
-        {
-            for size in [64, 256, 1024, 8192] {
-                for messages in [1000, 10_000, 100_000, 1_000_000] {
+        let times = |cell: &str| whole.iter().filter(|name| *name == cell).count();
+        for size in [64, 256, 1024, 8192] {
+            for messages in [1, 1000, 10_000, 100_000, 1_000_000] {
+                for receiver in ["recvmmsg", "remembered", "io_uring_recvmsg", "io_uring_recv", "udp_gro"] {
                     let cell = format!("{receiver}/ipv4/{size}/{messages}");
-                    assert_eq!(whole.iter().filter(|name| **name == cell).count(), 1, "{cell}");
+                    assert_eq!(times(&cell), 1, "{cell}");
+                }
+                for receiver in ["recvmmsg", "remembered", "busy_poll", "af_xdp"] {
+                    let cell = format!("{receiver}/ipv4/{size}/{messages}/veth");
+                    assert_eq!(times(&cell), usize::from(messages <= 10_000), "{cell}");
                 }
             }
         }
         let quick = streams(true, Flavor::Stock);
         assert!(quick.iter().all(|cell| streams(false, Flavor::Stock).contains(cell)));
         assert!(quick.iter().all(|cell| cell.receiver != Receiver::Remembered));
+        let quick = streams(true, Flavor::Fastnet);
+        assert_eq!(quick.iter().filter(|cell| cell.to_string().ends_with("/ipv4/64/1000/veth")).count(), 4);
+    }
+
+    #[test]
+    fn who_needs_a_card_is_not_asked_without_one() {
+        let needs_card = |cell: &Cell| matches!(cell.receiver, Receiver::BusyPoll | Receiver::AfXdp);
+        for cells in [streams(false, Flavor::Fastnet), cells(false, Flavor::Fastnet)] {
+            assert!(!cells.iter().any(|cell| needs_card(cell) && cell.shape.link.is_loopback()));
+        }
+        assert!(cells(false, Flavor::Fastnet).iter().all(|cell| cell.shape.link.is_loopback()));
     }
 
     #[test]

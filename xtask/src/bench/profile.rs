@@ -54,13 +54,13 @@ impl Profile {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{Cell, Family, Receiver, Shape, Size};
+    use super::super::cell::{BASE, Cell, Receiver, Shape};
     use super::super::trace::Work;
     use super::*;
 
     #[test]
     fn a_profile_tells_each_datagrams_share_and_draws_its_stacks() {
-        let shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages: 10, name: false };
+        let shape = Shape { messages: 10, ..BASE };
         let cell = Cell { receiver: Receiver::Recvmmsg, shape };
         let stacks = [("call", 20), ("call;copy", 30), ("call;free;copy", 50)];
         let stacks = stacks.map(|(stack, count)| (stack.to_owned(), count)).into();

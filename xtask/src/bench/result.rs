@@ -5,11 +5,11 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::cell::Cell;
 use super::feed::result::RealWorld;
 use super::hints::Evidence;
 use super::origin::Origin;
 use super::outcome::Outcome;
-use super::plan::Cell;
 use super::profile::Profile;
 use super::statistics::Figure;
 use crate::exit::{self, Exit};
@@ -21,7 +21,7 @@ pub const SCHEMA: u32 = 2;
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "experiment", rename_all = "kebab-case")]
 pub enum Line {
-    /// `bench local`: what a datagram costs over a guest's loopback.
+    /// `bench local`: what a datagram costs in a guest.
     Local(Record),
     /// `bench real-world`: what came of a feed between two guests.
     RealWorld(RealWorld),
@@ -194,12 +194,12 @@ pub fn read(text: &str) -> Result<Vec<Line>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{Family, Mix, Receiver, Shape, Size};
+    use super::super::cell::{BASE, Family, Link, Mix, Receiver, Shape, Size};
     use super::*;
 
     fn line(outcome: Outcome<Measured>) -> Line {
         let size = Size::Of(Mix::Mixed);
-        let shape = Shape { family: Family::Ipv6, size, messages: 8, name: true };
+        let shape = Shape { family: Family::Ipv6, size, messages: 8, name: true, ..BASE };
         let cell = Cell { receiver: Receiver::IoUringRecvmsg, shape };
         Line::Local(Record { origin: Origin::sample("fastnet", 1), cell, stream: None, outcome })
     }
@@ -254,6 +254,19 @@ mod tests {
                 "4096"
             ]
         );
+    }
+
+    #[test]
+    fn the_loopback_is_what_lines_say_nothing_of() {
+        let mut over_veth = line(Outcome::Skipped { why: "no veth".into() });
+        let plain = over_veth.to_json().unwrap();
+        let Line::Local(record) = &mut over_veth else { panic!() };
+        record.cell.shape.link = Link::Veth;
+        let written = over_veth.to_json().unwrap();
+        assert!(!plain.contains("link") && written.contains(r#""name":true,"link":"veth""#), "{written}");
+        let read = read(&format!("{plain}\n{written}")).unwrap();
+        assert_eq!(read[1], over_veth);
+        assert!(!read[0].is_of_the_same(&read[1]));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::cell::Cell;
 use super::initramfs;
 use super::origin::{Host, Origin};
-use super::plan::Cell;
 use super::result::{Record, Unit};
 use super::said;
 use crate::cli::{AccelChoice, BenchAccel};

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::cell::{Cell, Receiver};
 use super::hints::Counts;
 use super::initramfs;
 use super::origin::{Host, Origin};
-use super::plan::{Cell, Receiver};
 use super::trace::{self, Image, Work};
 use crate::exit::{self, Exit};
 use crate::guest::gate::{Answer, Gate, Line};

@@ -12,7 +12,7 @@ use super::patch::PatchArgs;
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub enum BenchAction {
-    /// Receive over a guest's loopback, in every way there is, and print what a datagram costs.
+    /// Receive in a guest, in every way there is, and print what a datagram costs.
     Local(BenchArgs),
     /// Send a feed from one guest to another, and print what receiving it costs, what got lost and how late it came.
     RealWorld(FeedArgs),
@@ -158,7 +158,8 @@ sender's name: `recvmmsg/ipv4/64/1000/name`. Every datagram is checked byte by b
 Counting instructions: one guest with one CPU a kernel; a queue is filled, then emptied by the receiver, of which only
 the calls that receive are counted. After a warm-up some rounds are: median, least and most.
 Under a clock, the paper's experiment: two CPUs, on which one program sends and another receives and checks. All of it
-is timed, and what is lost is counted. Kernels are booted in turn, A B A B.
+is timed, and what is lost is counted. Kernels are booted in turn, A B A B. Datagrams of `recvmmsg/ipv4/64/1000/veth`
+come over a pair of virtual network cards, as busy polling and AF_XDP need one.
 
 Without --flavor stock and fastnet are measured; hints, too, unless --quick is given.
 

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::bench::cell::{BASE, Cell, Family, Mix, Receiver, Shape, Size};
 use crate::bench::hints::{self, Count, Evidence, Hint, Judged, Seen};
 use crate::bench::ledger::Ledger;
-use crate::bench::plan::{Cell, Family, Mix, Receiver, Shape, Size};
 use crate::bench::profile::Profile;
 use crate::bench::watch::{self, Traced};
 use crate::cli::{Config, Flavor, KernelArgs, PatchArgs};
@@ -102,7 +102,7 @@ fn cells(receivers: &[(Receiver, u32)], size: Size) -> Vec<Cell> {
     for &(receiver, messages) in receivers {
         for family in [Family::Ipv4, Family::Ipv6] {
             for name in [false, true] {
-                cells.push(Cell { receiver, shape: Shape { family, size, messages, name } });
+                cells.push(Cell { receiver, shape: Shape { family, size, messages, name, ..BASE } });
             }
         }
     }

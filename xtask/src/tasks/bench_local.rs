@@ -1,4 +1,4 @@
-//! `cargo xtask bench local`: what receiving costs over a guest's loopback.
+//! `cargo xtask bench local`: what receiving costs in a guest.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 
 use super::test_in_vm::explain;
+use crate::bench::cell::Cell;
 use crate::bench::ledger::Ledger;
-use crate::bench::plan::{self, Cell};
+use crate::bench::plan;
 use crate::bench::report;
 use crate::bench::result::Record;
 use crate::bench::run::{Bench, Ran, Subject};

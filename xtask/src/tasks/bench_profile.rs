@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::bench::cell::{Cell, Receiver};
 use crate::bench::ledger::Ledger;
-use crate::bench::plan::{self, Cell, Receiver};
+use crate::bench::plan;
 use crate::bench::profile::Profile;
 use crate::bench::watch;
 use crate::cli::{self, Flavor, KernelArgs};

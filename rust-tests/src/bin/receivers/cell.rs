@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result, bail, ensure};
 
 use crate::feed::Size;
 
@@ -17,11 +17,20 @@ pub enum Receiver {
     IoUringRecv,
     UdpGro,
     BusyPoll,
+    AfXdp,
     RememberUniform,
     RememberScattered,
 }
 
-/// `recvmmsg/ipv4/64/1000`, or `recvmmsg/ipv6/mixed/8/name`.
+/// Between the two programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    Loopback,
+    /// A pair of virtual network cards.
+    Veth,
+}
+
+/// `recvmmsg/ipv4/64/1000`, `recvmmsg/ipv6/mixed/8/name`, or `recvmmsg/ipv4/64/1000/veth`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// The way to receive.
@@ -34,6 +43,8 @@ pub struct Cell {
     pub messages: usize,
     /// Whether each message has room for the sender's address.
     pub name: bool,
+    /// What the datagrams go over.
+    pub link: Link,
 }
 
 impl FromStr for Cell {
@@ -41,8 +52,15 @@ impl FromStr for Cell {
 
     fn from_str(text: &str) -> Result<Self> {
         let parts: Vec<_> = text.split('/').collect();
-        let [receiver, family, size, messages, name @ ..] = &parts[..] else { bail!("{text} is no cell") };
-        Ok(Self {
+        let [receiver, family, size, messages, more @ ..] = &parts[..] else { bail!("{text} is no cell") };
+        let (name, link) = match more {
+            [] => (false, Link::Loopback),
+            ["name"] => (true, Link::Loopback),
+            ["veth"] => (false, Link::Veth),
+            ["name", "veth"] => (true, Link::Veth),
+            _ => bail!("{text}: {more:?} follows the messages a call"),
+        };
+        let cell = Self {
             receiver: match *receiver {
                 "recv" => Receiver::Recv,
                 "recvmsg" => Receiver::Recvmsg,
@@ -52,6 +70,7 @@ impl FromStr for Cell {
                 "io_uring_recv" => Receiver::IoUringRecv,
                 "udp_gro" => Receiver::UdpGro,
                 "busy_poll" => Receiver::BusyPoll,
+                "af_xdp" => Receiver::AfXdp,
                 "remember_uniform" => Receiver::RememberUniform,
                 "remember_scattered" => Receiver::RememberScattered,
                 _ => bail!("{text}: no receiver is called {receiver}"),
@@ -66,12 +85,13 @@ impl FromStr for Cell {
                 Ok(messages @ 1..) => messages,
                 _ => bail!("{text}: {messages} messages a call"),
             },
-            name: match name {
-                [] => false,
-                ["name"] => true,
-                _ => bail!("{text}: {name:?} follows the messages a call"),
-            },
-        })
+            name,
+            link,
+        };
+        let needs_card = matches!(cell.receiver, Receiver::BusyPoll | Receiver::AfXdp);
+        ensure!(!needs_card || link == Link::Veth, "{text}: the loopback is no card with a queue");
+        ensure!(!cell.ipv6 || link == Link::Loopback, "{text}: veth has no addresses of IPv6");
+        Ok(cell)
     }
 }
 
@@ -88,8 +108,13 @@ mod tests {
             size: Size::Mixed,
             messages: 1000,
             name: true,
+            link: Link::Loopback,
         };
         assert_eq!(cell, expected);
+        let cell: Cell = "recvmmsg/ipv4/64/8/veth".parse().unwrap();
+        assert_eq!((cell.name, cell.link), (false, Link::Veth));
+        let cell: Cell = "recvmmsg/ipv4/64/8/name/veth".parse().unwrap();
+        assert_eq!((cell.name, cell.link), (true, Link::Veth));
         assert!(!"recv/ipv4/20/1".parse::<Cell>().unwrap().name);
     }
 
@@ -105,6 +130,10 @@ mod tests {
             "recv/ipv4/64/0",
             "recv/ipv4/64/1/control",
             "recv/ipv4/64/1/name/name",
+            "recv/ipv4/64/1/veth/name",
+            "recv/ipv6/64/1/veth",
+            "af_xdp/ipv4/64/8",
+            "busy_poll/ipv4/64/8",
         ] {
             assert!(text.parse::<Cell>().is_err(), "{text}");
         }

@@ -13,6 +13,7 @@
 //!
 //! and ends with 0, or with 4 where the cell can't be measured here, or with 1 where anything was lost or wrong.
 
+mod af_xdp;
 mod busy_poll;
 mod cell;
 mod clock;
@@ -110,6 +111,7 @@ fn rounds(cell: &Cell, drive: Drive) -> Result<Vec<Round>> {
         Receiver::IoUringRecvmsg => io_uring_recvmsg::measure(bench()?),
         Receiver::IoUringRecv => io_uring_recv::measure(bench()?),
         Receiver::BusyPoll => busy_poll::measure(bench()?),
+        Receiver::AfXdp => af_xdp::measure(bench()?),
         Receiver::UdpGro => udp_gro::measure(bench()?),
         Receiver::RememberUniform => remembering::measure(cell, drive, Layout::Uniform),
         Receiver::RememberScattered => remembering::measure(cell, drive, Layout::Scattered),

@@ -7,8 +7,9 @@ use std::net::UdpSocket;
 use anyhow::{Context, Result, bail, ensure};
 use rust_tests::skip;
 use rust_tests::sys::net::{self, option, set_option};
+use rust_tests::sys::veth;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Link};
 use crate::clock::{Clock, nanoseconds};
 use crate::feed::{Checker, Feed};
 use crate::receiver::Receiver;
@@ -58,10 +59,17 @@ pub struct Bench {
 impl Bench {
     /// A receiver's socket with all the room there can be, and a sender.
     pub fn new(cell: &Cell, drive: Drive) -> Result<Self> {
+        // A card's queue is emptied by whoever sends: nothing would be left to count.
+        let queue = matches!(drive, Drive::Queue(_));
+        ensure!(!queue || cell.link == Link::Loopback, "over veth, one program receives what another sends");
         // The loopback's queue is the socket's alone to bound.
         let file = "/proc/sys/net/ipv4/udp_mem";
         fs::write(file, "99999999 99999999 99999999").with_context(|| format!("writing {file}"))?;
-        let (socket, sender) = if cell.ipv6 { net::udp6() } else { net::udp4() };
+        let (socket, sender) = match cell.link {
+            Link::Loopback if cell.ipv6 => net::udp6(),
+            Link::Loopback => net::udp4(),
+            Link::Veth => over_veth(cell.size.largest())?,
+        };
         set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, i32::MAX).context("SO_RCVBUFFORCE")?;
         Ok(Self { cell: *cell, drive, socket, source: Source::new(sender, cell.size) })
     }
@@ -186,12 +194,23 @@ impl Bench {
     }
 
     /// Sends and receives one message, and tells what the kernel charged the socket for it.
-    pub fn send_one(&self) -> Result<usize> {
+    fn send_one(&self) -> Result<usize> {
         self.source.socket.send(&vec![0; self.buffer_len()]).context("sending")?;
         let [charged] = option(&self.socket, libc::SOL_SOCKET, libc::SO_MEMINFO).context("SO_MEMINFO")?;
         self.socket.recv(&mut vec![0; self.buffer_len()]).context("receiving")?;
         usize::try_from(charged).context("SO_MEMINFO")
     }
+}
+
+/// A receiver and a sender with a pair of network cards between them.
+fn over_veth(datagram: usize) -> Result<(UdpSocket, UdpSocket)> {
+    let pair = veth::udp4(datagram);
+    if let Err(error) = &pair
+        && error.raw_os_error() == Some(libc::EOPNOTSUPP)
+    {
+        skip!("this kernel has no veth");
+    }
+    pair.context("a pair of network cards")
 }
 
 /// Receives `depth` messages that are queued.

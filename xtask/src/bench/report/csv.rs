@@ -4,11 +4,17 @@ use super::super::outcome::Outcome;
 use super::super::result::Record;
 use crate::cli;
 
-/// The cells: as many rows as boots.
-pub fn cells<'a>(records: impl Iterator<Item = &'a Record>) -> String {
+/// The cells: as many rows as boots. What they came over is told if it was not the loopback for all.
+pub fn cells(records: &[&Record]) -> String {
+    let told = records.iter().any(|record| !record.cell.shape.link.is_loopback());
+    let link = if told { ",link" } else { "" };
     let head = "release,flavor,config,build,accel,cpu,boot,receiver,family,size,messages,name,outcome,unit,rounds,min,median,max,\
-                datagrams,calls,bytes,why\n";
-    head.to_owned() + &records.map(row).collect::<String>()
+                datagrams,calls,bytes,why";
+    let rows = records.iter().map(|record| {
+        let link = if told { format!(",{}", cli::name(&record.cell.shape.link)) } else { String::new() };
+        row(record) + &link + "\n"
+    });
+    format!("{head}{link}\n") + &rows.collect::<String>()
 }
 
 fn row(record: &Record) -> String {
@@ -41,7 +47,7 @@ fn row(record: &Record) -> String {
         shape.name.to_string(),
     ];
     let fields: Vec<_> = fields.iter().chain(&outcome).map(|field| quoted(field)).collect();
-    fields.join(",") + "\n"
+    fields.join(",")
 }
 
 /// The fields of a cell that has no figures.
@@ -63,7 +69,7 @@ fn quoted(field: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::plan::Receiver;
+    use super::super::super::cell::{Link, Receiver};
     use super::*;
 
     #[test]
@@ -71,7 +77,7 @@ mod tests {
         let measured = Record::sample("stock", Receiver::Recv, 1, 2, 1600.0);
         let mut failed = measured.clone();
         failed.outcome = Outcome::Skipped { why: "no room, \"yet\"".into() };
-        let text = cells([&measured, &failed].into_iter());
+        let text = cells(&[&measured, &failed]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1].split(',').count(), lines[0].split(',').count());
         assert!(
@@ -80,5 +86,16 @@ mod tests {
             lines[1]
         );
         assert!(lines[2].ends_with(r#"skipped,,,,,,,,,"no room, ""yet""""#), "{}", lines[2]);
+    }
+
+    #[test]
+    fn a_link_has_a_column_where_there_is_more_than_the_loopback() {
+        let plain = Record::sample("stock", Receiver::Recvmmsg, 8, 1, 1600.0);
+        let mut over_veth = plain.clone();
+        over_veth.cell.shape.link = Link::Veth;
+        assert!(cells(&[&plain]).starts_with("release,") && !cells(&[&plain]).contains("link"));
+        let text = cells(&[&plain, &over_veth]);
+        let last: Vec<_> = text.lines().filter_map(|line| line.rsplit(',').next()).collect();
+        assert_eq!(last, ["link", "loopback", "veth"]);
     }
 }

@@ -1,24 +1,22 @@
 //! What a chapter's figures say, in sentences: what helps, and where it does not.
 
+use super::super::cell::{Cell, Family, Mix, Receiver, Shape, Size};
 use super::super::chapter::{Chapter, distinct};
-use super::super::plan::{Cell, Family, Mix, Receiver, Shape, Size};
 use super::super::statistics::TOLERANCE;
 use super::number;
 use crate::cli;
 
-/// What most sentences are about.
-pub const BASE: Shape = Shape { family: Family::Ipv4, size: Size::Bytes(64), messages: 1000, name: false };
-const REMEMBERED: Cell = Cell { receiver: Receiver::Remembered, shape: BASE };
-
 /// What a remembered array saves.
 pub fn helps(chapter: &Chapter<'_>) -> Vec<String> {
     let unit = chapter.setting.unit;
+    let base = chapter.base();
+    let remembered = Cell { receiver: Receiver::Remembered, shape: base };
     let mut said = Vec::new();
-    let stock = Cell { receiver: Receiver::Recvmmsg, ..REMEMBERED };
+    let stock = Cell { receiver: Receiver::Recvmmsg, ..remembered };
     if let (Some(stock), Some(figure), Some(ratio)) = (
         chapter.figure("stock", stock),
-        chapter.figure("fastnet", REMEMBERED),
-        chapter.ratio("fastnet", REMEMBERED),
+        chapter.figure("fastnet", remembered),
+        chapter.ratio("fastnet", remembered),
     ) {
         said.push(format!(
             "A datagram of 64 bytes, 1000 a call, takes {} {unit} into a remembered array where stock recvmmsg() takes \
@@ -36,18 +34,18 @@ pub fn helps(chapter: &Chapter<'_>) -> Vec<String> {
     };
     let shapes = || distinct(chapter.cells().into_iter().map(|cell| cell.shape));
     let mut batches: Vec<_> =
-        shapes().into_iter().filter(|shape| Shape { messages: 1000, ..*shape } == BASE).collect();
+        shapes().into_iter().filter(|shape| Shape { messages: base.messages, ..*shape } == base).collect();
     batches.sort_by_key(|shape| shape.messages);
     let batches = batches.into_iter().map(|shape| (format!("at {}", shape.messages), shape));
     said.extend(along("By messages a call, 64 bytes each", batches.collect()));
     let mut sizes: Vec<_> =
-        shapes().into_iter().filter(|shape| Shape { size: BASE.size, ..*shape } == BASE).collect();
+        shapes().into_iter().filter(|shape| Shape { size: base.size, ..*shape } == base).collect();
     sizes.sort_by_key(|shape| bytes(shape.size));
     let sizes = sizes.into_iter().map(|shape| (format!("at {}", shape.size), shape));
     said.extend(along("By size in bytes, 1000 a call", sizes.collect()));
     let more = [(Family::Ipv4, true), (Family::Ipv6, false), (Family::Ipv6, true)].map(|(family, name)| {
         let with = if name { "with" } else { "without" };
-        (format!("over {} {with} the sender's name", family_name(family)), Shape { family, name, ..BASE })
+        (format!("over {} {with} the sender's name", family_name(family)), Shape { family, name, ..base })
     });
     said.extend(along("With more to do, 64 bytes, 1000 a call", more.to_vec()));
     said
@@ -90,7 +88,7 @@ pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
         let cells = chapter.cells().into_iter().filter(|cell| cell.receiver == receiver);
         let all: Vec<_> = cells.filter_map(both).collect();
         let cheaper: Vec<_> = all.iter().filter(|(_, peer, ours)| peer < ours).collect();
-        let example = cheaper.iter().find(|(shape, ..)| *shape == BASE).or(cheaper.first());
+        let example = cheaper.iter().find(|(shape, ..)| *shape == chapter.base()).or(cheaper.first());
         if let Some((shape, peer, ours)) = example {
             let trains =
                 if receiver == Receiver::UdpGro { ", of trains of equal sizes from one sender" } else { "" };

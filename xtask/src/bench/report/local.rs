@@ -3,11 +3,10 @@
 use anyhow::Result;
 use maud::{Markup, PreEscaped, html};
 
+use super::super::cell::{BASE, Cell, Receiver, Shape, Size};
 use super::super::chapter::{Chapter, distinct};
-use super::super::plan::{Cell, Receiver, Shape, Size};
 use super::super::result::Unit;
 use super::super::statistics::Figure;
-use super::findings::BASE;
 use super::number;
 use super::palette::{self, Colour, FASTNET, STOCK};
 use super::plot::{self, Curve, Row};
@@ -86,11 +85,12 @@ fn interval(figure: Figure, places: usize) -> Markup {
 /// The plots.
 pub fn plots(chapter: &Chapter<'_>) -> Result<Markup> {
     let unit = format!("{} a datagram", chapter.setting.unit);
+    let base = chapter.base();
     let batches = curves(chapter, |shape| {
-        (Shape { messages: BASE.messages, ..*shape } == BASE).then_some(shape.messages)
+        (Shape { messages: base.messages, ..*shape } == base).then_some(shape.messages)
     });
     let sizes = curves(chapter, |shape| match shape.size {
-        Size::Bytes(bytes) if Shape { size: BASE.size, ..*shape } == BASE => Some(bytes),
+        Size::Bytes(bytes) if Shape { size: base.size, ..*shape } == base => Some(bytes),
         _ => None,
     });
     let rows = rows(chapter);

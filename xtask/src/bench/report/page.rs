@@ -65,7 +65,7 @@ fn chapter(chapter: &Chapter<'_>) -> Result<Markup> {
     let lists = [("What helps", findings::helps(chapter)), ("Where it does not", findings::limits(chapter))];
     Ok(html! {
         section {
-            h2 { "Linux " (setting.version) ", config " (setting.config) }
+            h2 { "Linux " (setting.version) ", config " (setting.config) (setting.link.over()) }
             p.setting { (setting.unit) " a datagram, in the call that receives it; " (setting.accel) ", CPU " (setting.cpu) }
             .columns {
                 @for (title, said) in lists {
@@ -74,7 +74,7 @@ fn chapter(chapter: &Chapter<'_>) -> Result<Markup> {
                     }
                 }
             }
-            (local::paper(chapter))
+            @if setting.link.is_loopback() { (local::paper(chapter)) }
             (local::plots(chapter)?)
             (local::remembering(chapter))
             (local::all(chapter))

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use plotters::style::RGBColor;
 
-use super::super::plan::Receiver;
+use super::super::cell::Receiver;
 
 /// A colour, and what stands for it on a dark page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,10 @@ pub fn of(receiver: Receiver) -> Colour {
         Receiver::UdpGro => PEERS[2],
         Receiver::Recv => PEERS[3],
         Receiver::Recvmsg => PEERS[4],
-        Receiver::RememberUniform => PEERS[5],
-        Receiver::RememberScattered => PEERS[6],
+        Receiver::AfXdp => PEERS[5],
         Receiver::BusyPoll => PEERS[7],
+        // No plot has them.
+        Receiver::RememberUniform | Receiver::RememberScattered => PEERS[6],
     }
 }
 

@@ -15,8 +15,11 @@ pub fn summary(lines: &[Line]) -> String {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(
             text,
-            "\n## Linux {}, config {}: {} a datagram",
-            setting.version, setting.config, setting.unit
+            "\n## Linux {}, config {}{}: {} a datagram",
+            setting.version,
+            setting.config,
+            setting.link.over(),
+            setting.unit
         );
         for (title, said) in
             [("What helps", findings::helps(&chapter)), ("Where it does not", findings::limits(&chapter))]
@@ -25,7 +28,10 @@ pub fn summary(lines: &[Line]) -> String {
                 let _ = write!(text, "\n### {title}\n\n- {}\n", said.join("\n- "));
             }
         }
-        text += &paper(&chapter);
+        // The paper knows no other link.
+        if setting.link.is_loopback() {
+            text += &paper(&chapter);
+        }
         text += "\n### Every cell\n";
         text += &tables(&chapter.records);
     }
@@ -53,4 +59,28 @@ fn paper(chapter: &Chapter<'_>) -> String {
         let _ = writeln!(text, "| {} | {} | {stock} | {modified} | {ratio} |", shape.size, shape.messages);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::cell::{Link, Receiver};
+    use super::super::super::result::Record;
+    use super::*;
+
+    #[test]
+    fn each_link_has_a_chapter_and_the_loopback_the_papers_table() {
+        let loopback = Record::sample("stock", Receiver::Recvmmsg, 1000, 1, 1600.0);
+        let mut over_veth = loopback.clone();
+        over_veth.cell.shape.link = Link::Veth;
+        let text = summary(&[loopback, over_veth].map(Line::Local));
+        let (first, second) = text.split_once("config vm, over veth: instructions a datagram\n").unwrap();
+        assert!(
+            first.contains("The paper's table") && first.contains("| 64 | 1000 | ipv4 | 1600"),
+            "{first}"
+        );
+        assert!(
+            !second.contains("The paper's table") && second.contains("| 64 | 1000 | ipv4 | 1600"),
+            "{second}"
+        );
+    }
 }

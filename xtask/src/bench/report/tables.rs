@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::super::cell::{Cell, Link, Receiver, Shape};
 use super::super::chapter::{distinct, flavors, medians};
 use super::super::origin::Origin;
 use super::super::outcome::Outcome;
-use super::super::plan::{Cell, Receiver, Shape};
 use super::super::result::{Measured, Record};
 use super::super::statistics::{Figure, Interval, TOLERANCE, apart};
 use crate::cli;
@@ -32,8 +32,14 @@ pub fn line(record: &Record) -> String {
     }
 }
 
-/// The tables: one a kernel, a row a shape, a column a receiver.
+/// The tables: one a link and a kernel, a row a shape, a column a receiver.
 pub fn tables(records: &[&Record]) -> String {
+    let links = distinct(records.iter().map(|record| record.cell.shape.link)).into_iter();
+    let over = |link| records.iter().copied().filter(move |record| record.cell.shape.link == link);
+    links.map(|link| of_link(link, &over(link).collect::<Vec<_>>())).collect()
+}
+
+fn of_link(link: Link, records: &[&Record]) -> String {
     let mut text = String::new();
     for flavor in flavors(records) {
         let of: Vec<_> = records.iter().copied().filter(|record| record.origin.flavor == flavor).collect();
@@ -41,7 +47,8 @@ pub fn tables(records: &[&Record]) -> String {
         if let Some((first, measured)) = of.iter().find_map(|record| Some((record, record.measured()?))) {
             let Origin { release, config, accel, cpu, qemu, .. } = &first.origin;
             // Writing to a String cannot fail, here and below.
-            let _ = write!(text, "\n**{release}**, config {config}: {} a datagram", measured.unit);
+            let _ =
+                write!(text, "\n**{release}**, config {config}{}: {} a datagram", link.over(), measured.unit);
             let _ = writeln!(text, " ({accel}, CPU {cpu}, {qemu})");
         }
         if !receiving.is_empty() {
@@ -84,7 +91,7 @@ fn table(records: &[&Record], all: &[&Record]) -> String {
     }
     let _ = write!(text, "\n|--:|--:|---|{}\n", "--:|".repeat(receivers.len()));
     for shape in distinct(records.iter().map(|record| record.cell.shape)) {
-        let Shape { family, size, messages, name } = shape;
+        let Shape { family, size, messages, name, .. } = shape;
         let name = if name { ", name" } else { "" };
         let _ = write!(text, "| {size} | {messages} | {}{name} |", cli::name(&family));
         let stock = medians(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
@@ -177,6 +184,37 @@ mod tests {
 | `remember_mmsghdr()` | a message | kernel memory |
 |---|--:|--:|
 | 1000 uniform messages | 51.0 | 4 KiB |
+";
+        assert_eq!(tables(&records.iter().collect::<Vec<_>>()), expected);
+    }
+
+    #[test]
+    fn what_came_over_veth_has_a_table_of_its_own() {
+        let mut records = [
+            record("stock", Receiver::Recvmmsg, 1000, 1, 1600.0),
+            record("stock", Receiver::Recvmmsg, 1000, 1, 2000.0),
+            record("fastnet", Receiver::AfXdp, 1000, 1, 500.0),
+        ];
+        records[1].cell.shape.link = Link::Veth;
+        records[2].cell.shape.link = Link::Veth;
+        let expected = "
+**6.12.117-stock**, config vm: instructions a datagram (icount, CPU qemu64, QEMU)
+
+| bytes | a call | | recvmmsg |
+|--:|--:|---|--:|
+| 64 | 1000 | ipv4 | 1600 (1.000) |
+
+**6.12.117-stock**, config vm, over veth: instructions a datagram (icount, CPU qemu64, QEMU)
+
+| bytes | a call | | recvmmsg |
+|--:|--:|---|--:|
+| 64 | 1000 | ipv4 | 2000 (1.000) |
+
+**6.12.117-fastnet**, config vm, over veth: instructions a datagram (icount, CPU qemu64, QEMU)
+
+| bytes | a call | | af_xdp |
+|--:|--:|---|--:|
+| 64 | 1000 | ipv4 | 500 (0.250) |
 ";
         assert_eq!(tables(&records.iter().collect::<Vec<_>>()), expected);
     }
