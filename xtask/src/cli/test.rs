@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use super::Format;
 use super::kernel::KernelArgs;
 
 /// What to run in the guest, and in which guest.
@@ -35,6 +36,16 @@ pub struct TestArgs {
     /// A shell in the guest in place of the tests.
     #[arg(long, conflicts_with_all = ["filter", "junit", "jobs"])]
     pub shell: bool,
+
+    /// Install the packages on a disk with Debian on it, boot that by its boot loader, run the tests there, build a
+    /// module, remove the packages again. Without --config, of the config `disk`.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "deb|rpm",
+        conflicts_with_all = ["shell", "gdb", "jobs", "smp", "bzimage", "kselftest", "long", "ignored"]
+    )]
+    pub installed: Option<Format>,
 
     /// Wait for a debugger before the guest's first instruction, and give the tests all the time there is.
     #[arg(long, conflicts_with = "jobs")]
