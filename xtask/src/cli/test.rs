@@ -126,4 +126,19 @@ mod tests {
         };
         assert_eq!(format!("{said:?}"), format!("{:?}", TestArgs::default()));
     }
+
+    #[test]
+    fn packages_are_of_a_known_kind_and_no_machine_takes_what_only_a_guest_in_memory_has() {
+        let parse = |rest: &[&str]| TestArgs::try_parse_from([&["test-in-vm", "--installed"], rest].concat());
+        assert_eq!(parse(&["rpm", "abi"]).unwrap().installed, Some(Format::Rpm));
+        for rest in [
+            &["tar"][..],
+            &["deb", "--shell"],
+            &["deb", "--gdb"],
+            &["deb", "--bzimage", "/b"],
+            &["deb", "--long"],
+        ] {
+            assert!(parse(rest).is_err(), "{rest:?}");
+        }
+    }
 }

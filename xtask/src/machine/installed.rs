@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::disk::{Disk, Loader};
+use super::runner;
 use super::running::Machine;
-use super::tests;
 use crate::cli::{self, Format};
 use crate::guest::executables::Executables;
 use crate::guest::qemu::Accel;
@@ -75,8 +75,8 @@ impl Installation<'_> {
                 return Ok(outcome);
             }
         }
-        tests::copy(&machine, self.executables)?;
-        let tests = tests::run(&machine, &self.tests, self.silence, on_case)?;
+        runner::copy(&machine, self.executables)?;
+        let tests = runner::run(&machine, &self.tests, self.silence, on_case)?;
         let dead = tests.not_run > 0 || verdict::exit(&tests.cases).is_some_and(|exit| exit.code() > 1);
         outcome.cases.extend(tests.cases);
         outcome.not_run += tests.not_run;
@@ -128,24 +128,7 @@ impl Installation<'_> {
 
     /// Copies the kernel's and the headers' packages and has the distribution's tool install them.
     fn install(&self, machine: &Machine) -> Result<()> {
-        let kind = cli::name(&self.format);
-        let prefixes = match self.format {
-            Format::Deb => ["linux-image-", "linux-headers-"],
-            // `kernel-6`, since kernel-devel and kernel-headers are others.
-            Format::Rpm => [&*format!("kernel-{}", &self.manifest.release[..1]), "kernel-devel-"],
-        };
-        let packages: Vec<_> = self
-            .manifest
-            .packages
-            .iter()
-            .map(|package| package.path.as_path())
-            .filter(|path| path.extension().is_some_and(|its| its == kind.as_str()))
-            .filter(|path| {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                prefixes.iter().any(|prefix| name.starts_with(prefix))
-            })
-            .collect();
-        ensure!(packages.len() == 2, "{} packages are a kernel's or its headers'", packages.len());
+        let packages = packages(self.manifest, self.format)?;
         machine.ssh().run("mkdir -p /packages", WORK)?;
         machine.ssh().copy(&packages, "/packages/", WORK)?;
         let install = match self.format {
@@ -205,6 +188,26 @@ impl Installation<'_> {
     }
 }
 
+/// The packages that hold the kernel and its headers.
+fn packages(manifest: &Manifest, format: Format) -> Result<Vec<&Path>> {
+    let kind = cli::name(&format);
+    let prefixes = match format {
+        Format::Deb => ["linux-image-", "linux-headers-"],
+        // `kernel-6`, since kernel-devel and kernel-headers are others.
+        Format::Rpm => [&*format!("kernel-{}", &manifest.release[..1]), "kernel-devel-"],
+    };
+    let paths = manifest.packages.iter().map(|package| package.path.as_path());
+    let packages: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|its| its == kind.as_str()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            prefixes.iter().any(|prefix| name.starts_with(prefix))
+        })
+        .collect();
+    ensure!(packages.len() == 2, "{} packages are a kernel's or its headers', not 2", packages.len());
+    Ok(packages)
+}
+
 fn reboot(machine: &Machine) -> Result<()> {
     machine.ssh().run("systemctl reboot", BOOT)?;
     machine.wait_for_ssh(BOOT)
@@ -214,4 +217,72 @@ fn answers(machine: &Machine, wanted: &str) -> Result<()> {
     let errno = machine.ssh().run(CALL, BOOT)?;
     ensure!(errno == wanted, "system call 600 answers error {errno}, not {wanted}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kernel::manifest::Artifact;
+    use crate::machine::disk;
+    use crate::workspace::Workspace;
+
+    /// A manifest of a kernel that nobody has built, with no packages.
+    fn manifest() -> Manifest {
+        let artifact = json!({ "path": "/nowhere", "sha256": "" });
+        serde_json::from_value(json!({
+            "kernel": "6.12", "release": "6.12.0-none", "flavor": "fastnet", "config": "disk", "compiler": "", "key": "",
+            "sha256": { "source": "", "series": "", "config": "" },
+            "bzimage": artifact, "vmlinux": artifact, "packages": [],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    #[ignore = "boots a machine: three minutes"]
+    fn a_machine_on_which_nothing_was_installed_fails_every_step_but_the_first() {
+        let manifest = manifest();
+        let disk = disk::obtain(&Workspace::locate().unwrap(), Loader::Grub).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let executables = Executables::default();
+        let installation = Installation {
+            manifest: &manifest,
+            format: Format::Deb,
+            disk: &disk,
+            accel: Accel::Tcg,
+            executables: &executables,
+            tests: String::new(),
+            silence: Duration::ZERO,
+        };
+        let machine = Machine::start(&disk, Accel::Tcg, folder.path()).unwrap();
+        installation.boot_of_old(&machine).unwrap();
+        let says = |done: Result<()>, what: &str| {
+            let error = format!("{:#}", done.unwrap_err());
+            assert!(error.contains(what), "{error}");
+        };
+        says(installation.install(&machine), "0 packages");
+        says(installation.module(&machine), "building a module by hand");
+        says(installation.remove(&machine), "linux-image-6.12.0-none");
+        says(answers(&machine, EBADF), "error 38, not 9");
+        says(installation.boot_of_new(&machine), "-cloud-amd64, not 6.12.0-none");
+    }
+
+    #[test]
+    fn the_packages_of_a_kernel_and_its_headers_are_taken() {
+        let mut manifest = manifest();
+        let names = [
+            "kernel-6.12.0_none-1.x86_64.rpm",
+            "kernel-devel-6.12.0_none-1.x86_64.rpm",
+            "kernel-headers-6.12.0_none-1.x86_64.rpm",
+            "linux-headers-6.12.0-none_1_amd64.deb",
+            "linux-image-6.12.0-none_1_amd64.deb",
+            "linux-libc-dev_1_amd64.deb",
+        ];
+        manifest.packages =
+            names.iter().map(|name| Artifact { path: name.into(), sha256: String::new() }).collect();
+        let taken = |format| packages(&manifest, format).unwrap();
+        assert_eq!(taken(Format::Rpm), [Path::new(names[0]), Path::new(names[1])]);
+        assert_eq!(taken(Format::Deb), [Path::new(names[3]), Path::new(names[4])]);
+    }
 }

@@ -3,6 +3,6 @@
 pub mod disk;
 pub mod installed;
 mod recipe;
+mod runner;
 pub mod running;
 pub mod ssh;
-mod tests;
