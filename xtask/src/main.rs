@@ -11,6 +11,7 @@ mod guest;
 mod host;
 mod kernel;
 mod lock;
+mod machine;
 mod process;
 mod progress;
 mod tasks;

@@ -45,6 +45,15 @@ impl Monitor {
         Ok(())
     }
 
+    /// The host's port that QEMU forwards to the guest, where it was to choose one itself.
+    pub fn forwarded_port(&mut self) -> Result<u16> {
+        let said = self.human("info usernet")?;
+        // TCP[HOST_FORWARD]  11  127.0.0.1 43210  10.0.2.15  22  0  0
+        let row = said.lines().find(|line| line.contains("HOST_FORWARD"));
+        row.and_then(|row| row.split_whitespace().nth(3)?.parse().ok())
+            .with_context(|| format!("QEMU forwards no port: {said}"))
+    }
+
     /// Gives a command as a person would; what QEMU says to it, which is nothing for most that went well.
     fn human(&mut self, line: &str) -> Result<String> {
         let said = self.execute("human-monitor-command", &json!({ "command-line": line }))?;
@@ -115,6 +124,20 @@ mod tests {
         for said in ["singlestep on", "logfile /tmp/log", "log exec,nochain", "\"cont\""] {
             assert!(heard.contains(said), "no {said} in {heard}");
         }
+    }
+
+    #[test]
+    fn the_port_that_qemu_chose_is_told() {
+        let table = "{\"return\": \"Hub -1 (net):\\r\\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port \
+                     RecvQ SendQ\\r\\n  TCP[HOST_FORWARD]  11       127.0.0.1 38813       10.0.2.15    22     0     0\\r\\n\"}\n";
+        let (done, _) = talk(Box::leak(Box::new([GREETING, DONE, table])), |monitor| {
+            assert_eq!(monitor.forwarded_port()?, 38813);
+            Ok(())
+        });
+        done.unwrap();
+        let none =
+            talk(&[GREETING, DONE, "{\"return\": \"\"}\n"], |monitor| monitor.forwarded_port().map(drop)).0;
+        assert!(none.unwrap_err().to_string().contains("forwards no port"));
     }
 
     #[test]
