@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod cli;
+mod deploy;
 mod digest;
 mod exit;
 mod guest;
@@ -66,6 +67,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
         cli::Command::Bench { action: cli::BenchAction::Compare { before, after, ratios, tolerance } } => {
             tasks::bench_compare::run(&before, &after, ratios, tolerance)
         }
+        cli::Command::Deploy(arguments) => tasks::deploy::run(&workspace, &arguments),
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

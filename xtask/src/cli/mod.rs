@@ -1,6 +1,7 @@
 //! The command line, as `--help` shows it. It is a contract: scripts and CI lean on it.
 
 mod bench;
+mod deploy;
 mod feed;
 mod kernel;
 mod patch;
@@ -9,6 +10,7 @@ mod test;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use bench::{BenchAccel, BenchAction, BenchArgs, Shard};
+pub use deploy::DeployArgs;
 pub use feed::FeedArgs;
 pub use kernel::{Config, Flavor, KernelArgs};
 pub use patch::{PatchAction, PatchArgs};
@@ -73,6 +75,9 @@ pub enum Command {
         #[command(subcommand)]
         action: BenchAction,
     },
+    /// Install a kernel on hosts over ssh, prove it in one boot on trial, and go back should it fail.
+    #[command(after_help = deploy::HELP)]
+    Deploy(DeployArgs),
     /// Run all that CI runs, in the same order; the last line counts the tests.
     Ci {
         /// Install what the host lacks without asking.

@@ -21,11 +21,13 @@ pub enum Purpose {
     Lint,
     /// Look at the results' page in a browser.
     Browse,
+    /// Install a kernel on other hosts.
+    Deploy,
 }
 
 impl Purpose {
     /// All of them, in the order a kernel meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fetch,
         Self::Build,
         Self::Deb,
@@ -35,6 +37,7 @@ impl Purpose {
         Self::Check,
         Self::Lint,
         Self::Browse,
+        Self::Deploy,
     ];
 }
 
@@ -97,7 +100,7 @@ const CERTIFICATES: Detect =
 /// A package of packages; dpkg-buildpackage asks for it by name, where there is a Debian to ask.
 const BUILD_ESSENTIAL: Detect = Detect::File(&["/usr/share/build-essential/list", "/etc/redhat-release"]);
 
-use Purpose::{Browse, Build, Check, Deb, Fetch, Guest, Lint, Rpm, Shell};
+use Purpose::{Browse, Build, Check, Deb, Deploy, Fetch, Guest, Lint, Rpm, Shell};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
 pub const TOOLS: &[Tool] = &[
@@ -135,6 +138,8 @@ pub const TOOLS: &[Tool] = &[
     program("python3", ["python3", "python3"], &[Lint]),
     program("pip3", ["python3-pip", "python3-pip"], &[Lint]),
     program("shellcheck", ["shellcheck", "ShellCheck"], &[Lint]),
+    program("ssh", ["openssh-client", "openssh-clients"], &[Deploy]),
+    program("timeout", ["coreutils", "coreutils"], &[Deploy]),
     program("chromium", ["chromium", "chromium"], &[Browse]),
 ];
 
