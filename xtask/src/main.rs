@@ -10,6 +10,7 @@ mod guest;
 mod host;
 mod kernel;
 mod lock;
+mod machine;
 mod process;
 mod progress;
 mod tasks;

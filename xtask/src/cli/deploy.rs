@@ -29,6 +29,10 @@ pub struct DeployArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub within: u64,
 
+    /// ssh's configuration, in place of yours: the hosts' names, keys and ports.
+    #[arg(long, value_name = "FILE")]
+    pub ssh_config: Option<PathBuf>,
+
     /// Print each step, and do none.
     #[arg(long)]
     pub dry_run: bool,

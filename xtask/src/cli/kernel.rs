@@ -51,6 +51,8 @@ pub enum Config {
     Debug,
     /// vm, counting how often each branch hint is right.
     Hints,
+    /// vm, and what a boot loader, a disk and systemd ask for: a small kernel to install.
+    Disk,
     /// A kernel to install: the architecture's defaults and what servers need.
     Distro,
 }

@@ -1,8 +1,9 @@
 //! A host, by way of the system's own ssh: its configuration, keys and agent are the user's.
 
+use std::ffi::OsStr;
 use std::io::{Cursor, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,6 +16,8 @@ use crate::process;
 pub struct Host {
     /// The word for ssh.
     pub name: String,
+    /// ssh's configuration, in place of the user's.
+    pub config: Option<PathBuf>,
 }
 
 /// Why a host did not do what it was asked to.
@@ -70,10 +73,12 @@ impl Host {
     fn converse(&self, line: &str, input: impl Read, limit: Duration) -> Result<String, Trouble> {
         let shell = process::shell(Path::new("/"))?;
         let limit = limit.as_secs().to_string();
+        let config = self.config.iter().flat_map(|path| [OsStr::new("-F"), path.as_os_str()]);
         let command = shell
             .cmd("timeout")
             .args(["--foreground", "--kill-after=5", &limit, "ssh"])
             .args(OPTIONS)
+            .args(config)
             .args(["--", &self.name, line]);
         let output = process::converse(command, input)?;
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();

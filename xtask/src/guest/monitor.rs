@@ -45,6 +45,15 @@ impl Monitor {
         Ok(())
     }
 
+    /// The host's port that QEMU forwards to the guest, where it was to choose one itself.
+    pub fn forwarded_port(&mut self) -> Result<u16> {
+        let said = self.human("info usernet")?;
+        // TCP[HOST_FORWARD]  11  127.0.0.1 43210  10.0.2.15  22  0  0
+        let row = said.lines().find(|line| line.contains("HOST_FORWARD"));
+        row.and_then(|row| row.split_whitespace().nth(3)?.parse().ok())
+            .with_context(|| format!("QEMU forwards no port: {said}"))
+    }
+
     /// Gives a command as a person would; what QEMU says to it, which is nothing for most that went well.
     fn human(&mut self, line: &str) -> Result<String> {
         let said = self.execute("human-monitor-command", &json!({ "command-line": line }))?;

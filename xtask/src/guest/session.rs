@@ -186,7 +186,8 @@ fn pump(
     });
 }
 
-fn copy(mut stream: impl Read, log: File, mut on_line: impl FnMut(String)) -> Result<()> {
+/// Logs a stream and hands its lines over, up to its end.
+pub fn copy(mut stream: impl Read, log: File, mut on_line: impl FnMut(String)) -> Result<()> {
     let mut log = BoundedLog::new(log, LOG_HALF);
     let mut lines = Lines::default();
     let mut buffer = vec![0; 64 * 1024];

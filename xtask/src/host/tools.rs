@@ -15,6 +15,8 @@ pub enum Purpose {
     Guest,
     /// A shell in the guest.
     Shell,
+    /// Make a disk with a distribution on it and boot a machine from it.
+    Machine,
     /// Look a patch series over.
     Check,
     /// Lint the scripts and workflows.
@@ -27,13 +29,14 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them, in the order a kernel meets them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Fetch,
         Self::Build,
         Self::Deb,
         Self::Rpm,
         Self::Guest,
         Self::Shell,
+        Self::Machine,
         Self::Check,
         Self::Lint,
         Self::Browse,
@@ -100,7 +103,17 @@ const CERTIFICATES: Detect =
 /// A package of packages; dpkg-buildpackage asks for it by name, where there is a Debian to ask.
 const BUILD_ESSENTIAL: Detect = Detect::File(&["/usr/share/build-essential/list", "/etc/redhat-release"]);
 
-use Purpose::{Browse, Build, Check, Deb, Deploy, Fetch, Guest, Lint, Rpm, Shell};
+/// The firmware of machines that boot from a disk.
+const FIRMWARE: Detect = Detect::File(&[
+    "/usr/share/OVMF/OVMF_CODE_4M.fd",
+    "/usr/share/OVMF/OVMF_CODE.fd",
+    "/usr/share/edk2/ovmf/OVMF_CODE.fd",
+]);
+
+/// The keys that sign Debian's archive; mmdebstrap takes no other's word.
+const DEBIAN_KEYS: Detect = Detect::File(&["/usr/share/keyrings/debian-archive-keyring.gpg"]);
+
+use Purpose::{Browse, Build, Check, Deb, Deploy, Fetch, Guest, Lint, Machine, Rpm, Shell};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
 pub const TOOLS: &[Tool] = &[
@@ -131,14 +144,23 @@ pub const TOOLS: &[Tool] = &[
     program("rpmbuild", ["rpm", "rpm-build"], &[Rpm]),
     program("rpm", ["rpm", "rpm"], &[Rpm]),
     tool("static libc", Detect::Library("libc.a"), ["libc6-dev", "glibc-static"], &[Guest]),
-    program("qemu-system-x86_64", ["qemu-system-x86", "qemu-system-x86-core"], &[Guest]),
-    program("setpriv", ["util-linux", "util-linux"], &[Guest]),
+    program("qemu-system-x86_64", ["qemu-system-x86", "qemu-system-x86-core"], &[Guest, Machine]),
+    program("setpriv", ["util-linux", "util-linux"], &[Guest, Machine]),
     program("busybox", ["busybox-static", "busybox"], &[Shell]),
+    program("mmdebstrap", ["mmdebstrap", "mmdebstrap"], &[Machine]),
+    tool("Debian's keys", DEBIAN_KEYS, ["debian-archive-keyring", "debian-keyring"], &[Machine]),
+    program("fakeroot", ["fakeroot", "fakeroot"], &[Machine]),
+    program("sgdisk", ["gdisk", "gdisk"], &[Machine]),
+    program("mke2fs", ["e2fsprogs", "e2fsprogs"], &[Machine]),
+    program("mkfs.fat", ["dosfstools", "dosfstools"], &[Machine]),
+    program("mcopy", ["mtools", "mtools"], &[Machine]),
+    tool("OVMF", FIRMWARE, ["ovmf", "edk2-ovmf"], &[Machine]),
+    program("qemu-img", ["qemu-utils", "qemu-img"], &[Machine]),
+    program("ssh", ["openssh-client", "openssh-clients"], &[Machine, Deploy]),
     program("sparse", ["sparse", "sparse"], &[Check]),
     program("python3", ["python3", "python3"], &[Lint]),
     program("pip3", ["python3-pip", "python3-pip"], &[Lint]),
     program("shellcheck", ["shellcheck", "ShellCheck"], &[Lint]),
-    program("ssh", ["openssh-client", "openssh-clients"], &[Deploy]),
     program("timeout", ["coreutils", "coreutils"], &[Deploy]),
     program("chromium", ["chromium", "chromium"], &[Browse]),
 ];

@@ -42,6 +42,7 @@ impl Wanted {
             Config::Lean => ("tinyconfig", &["lean"]),
             Config::Debug => ("tinyconfig", &["vm", "debug"]),
             Config::Hints => ("tinyconfig", &["vm", "hints"]),
+            Config::Disk => ("tinyconfig", &["vm", "disk"]),
             Config::Distro => ("defconfig", &["distro"]),
         };
         let mut fragments = Vec::new();

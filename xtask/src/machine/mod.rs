@@ -1,0 +1,6 @@
+//! A machine that boots as users' machines do: firmware, a boot loader, a disk with Debian on it, sshd.
+
+pub mod disk;
+mod recipe;
+pub mod running;
+pub mod ssh;
