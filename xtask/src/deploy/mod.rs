@@ -8,6 +8,8 @@ mod far;
 mod package;
 mod plan;
 mod position;
+#[cfg(test)]
+mod rehearsal;
 mod run;
 mod ssh;
 

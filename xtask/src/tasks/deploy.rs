@@ -15,7 +15,8 @@ pub fn run(workspace: &Workspace, arguments: &DeployArgs) -> Result<()> {
     host::require(&[Purpose::Deploy], arguments.kernel.yes)?;
     for (at, name) in arguments.hosts.iter().enumerate() {
         println!("{name}");
-        let done = one(workspace, arguments, &Host { name: name.clone(), config: arguments.ssh_config.clone() });
+        let done =
+            one(workspace, arguments, &Host { name: name.clone(), config: arguments.ssh_config.clone() });
         let left = &arguments.hosts[at + 1..];
         if done.is_err() && !left.is_empty() {
             println!("not touched: {}", left.join(", "));

@@ -54,7 +54,7 @@ fn a_host_that_stays_away_is_told_of_and_boots_its_old_kernel() {
 #[test]
 fn what_a_host_lacks_is_named_and_nothing_is_left() {
     let cases: &[(&str, &str, i32, &str)] = &[
-        ("free-boot", "100", 3, "/boot has 0 MiB free"),
+        ("free-boot", "100", 3, "/boot has 0 MiB free, a kernel needs 4 MiB"),
         ("free-lib", "1", 3, "/var/lib has 0 MiB free"),
         ("free-usr", "1", 3, "/usr has 0 MiB free"),
         ("boot-fills-up", "", 3, "No space left on device"),

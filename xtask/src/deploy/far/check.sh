@@ -3,9 +3,9 @@
 
 free() { df -Pk "$1" | awk 'NR == 2 { print $4 }'; } # FOLDER: KiB
 
-# KiB in /boot: what the running kernel takes there, a fifth more, and a little for a menu and a log.
-need_in_boot() {
-    du -kc "$root"/boot/*"-$(uname -r)"* 2>/dev/null | awk 'END { print int($1 * 1.2) + 4096 }'
+# KiB where the boot loader looks: what the running kernel takes there, a fifth more, and a little for a menu.
+need_in() { # FOLDER
+    du -kc "$1"/*"-$(uname -r)"* "$1"/*/"$(uname -r)" 2>/dev/null | awk 'END { print int($1 * 1.2) + 4096 }'
 }
 
 secure_boot() {
@@ -42,10 +42,13 @@ step() { # FORMAT MACHINE KIB
     [ -n "$(entry_of "$running")" ] ||
         die 3 "the boot menu has no entry for the running $running, to come back to: make the menu anew (update-grub), or boot a kernel that it has"
 
-    have=$(free "$root/boot")
-    need=$(need_in_boot)
-    [ "$have" -ge "$need" ] ||
-        die 3 "/boot has $((have / 1024)) MiB free, a kernel needs $((need / 1024)) MiB: remove an old kernel (apt autoremove --purge, dnf remove --oldinstallonly)"
+    # systemd-boot's kernels are copies, on a partition of its own.
+    for boot in "$root/boot" ${entries:+"${entries%/loader/entries}"}; do
+        have=$(free "$boot")
+        need=$(need_in "$boot")
+        [ "$have" -ge "$need" ] ||
+            die 3 "$boot has $((have / 1024)) MiB free, a kernel needs $((need / 1024)) MiB: remove an old kernel (apt autoremove --purge, dnf remove --oldinstallonly)"
+    done
     room=$(free "$root/var/lib")
     [ "$room" -gt $(($3 * 2)) ] ||
         die 3 "/var/lib has $((room / 1024)) MiB free, the package needs $(($3 * 2 / 1024)) MiB"
