@@ -117,7 +117,6 @@ fn cut_everywhere(when: &str) {
             host.deploy(&["--health", "true"]).assert(0, &["is the default"]);
         }
         assert_eq!(host.kernels(), ["6.12-fastnet", NEW], "{context}");
-        host.xtask(&["--rollback"]).assert(0, &["as it was before, on 6.1-old"]);
     }
 }
 

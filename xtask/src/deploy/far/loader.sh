@@ -110,7 +110,7 @@ set_default() { # ENTRY: none gives the choice back to the loader
     case $loader:$1 in
         grub:) "$grub-editenv" - unset saved_entry ;;
         grub:*) "$grub-editenv" - set saved_entry="$1" ;;
-        *) bootctl set-default "$1" ;;
+        *) [ "$1" = "$(default_entry)" ] || bootctl set-default "$1" ;;
     esac
 }
 
@@ -122,7 +122,7 @@ set_next() { # ENTRY: none for none
     case $loader:$1 in
         grub:) "$grub-editenv" - unset next_entry ;;
         grub:*) "$grub-editenv" - set next_entry="$1" ;;
-        *) bootctl set-oneshot "$1" ;;
+        *) [ "$1" = "$(next_entry)" ] || bootctl set-oneshot "$1" ;;
     esac
 }
 
