@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::far::{self, Script};
-use super::package::Package;
+use super::far::{ACCEPT, ARM, CHECK, CONFIRM, DEPART, INSTALL, PROVE, RETREAT, Script, WITHDRAW};
+use super::package::{Format, Package};
 use crate::cli;
 
 /// How a kernel has to prove itself.
@@ -67,153 +67,82 @@ pub enum Undo {
 impl Plan {
     /// From a package to a kernel that is the host's default. Beyond `trial.within`, a host may need `patience` to boot.
     pub fn deploy(package: &Package, trial: &Trial, patience: Duration) -> Self {
-        let format = cli::name(&package.format);
-        let within = trial.within;
-        let unchanged = || "nothing has changed there".to_owned();
-        let as_it_was = || {
-            "its default is still the old kernel; the same command again goes on, --rollback cleans up"
-                .to_owned()
-        };
-        let by_itself = || {
-            format!(
-                "the host comes back to its old kernel by itself, {within} s after the new one's start; \
-                 the same command again goes on, if it is in time"
-            )
-        };
-        let script = |script, arguments: &[&str]| {
-            Work::Script(script, arguments.iter().map(|&word| word.to_owned()).collect())
-        };
-        let step = |name, does: &str, work, seconds, undo, if_lost| Step {
-            name,
-            does: does.to_owned(),
-            work,
-            limit: Duration::from_secs(seconds),
-            undo,
-            if_lost,
-        };
-        let mut steps = vec![
-            step(
-                "check",
-                "architecture, running kernel, boot loader, room in /boot, Secure Boot",
-                script(far::CHECK, &[&format, &package.machine, &package.kib.to_string()]),
-                120,
-                Undo::Nothing,
-                unchanged(),
-            ),
-            step(
-                "copy",
-                &format!("{}, {} KiB", package.path.display(), package.kib),
-                Work::Send(package.path.clone()),
-                3600,
-                Undo::Withdraw,
-                unchanged(),
-            ),
-            step(
-                "accept",
-                "its sha256, what it holds; the running kernel becomes the default by name",
-                script(far::ACCEPT, &[&format, &package.sha256]),
-                600,
-                Undo::Withdraw,
-                as_it_was(),
-            ),
-            step(
-                "install",
-                &format!("by the host's own {}", if format == "deb" { "dpkg" } else { "rpm" }),
-                script(far::INSTALL, &[]),
-                1800,
-                Undo::Withdraw,
-                as_it_was(),
-            ),
-            step(
-                "arm",
-                &format!(
-                    "the next boot alone is the new kernel; a dead man's switch ends it after {within} s"
-                ),
-                script(far::ARM, &[&within.to_string()]),
-                600,
-                Undo::Withdraw,
-                by_itself(),
-            ),
-            step("depart", "reboot", script(far::DEPART, &[]), 60, Undo::RollBack, by_itself()),
-            Step {
-                limit: patience + Duration::from_secs(2 * within),
-                ..step(
-                    "await",
-                    "the host, on either kernel",
-                    Work::AwaitTrial,
-                    0,
-                    Undo::Withdraw,
-                    by_itself(),
-                )
-            },
-            step(
-                "prove",
-                "uname -r, a new boot id, the switch, the system call; then the end of the boot",
-                script(far::PROVE, &[&within.to_string()]),
-                within + 60,
-                Undo::RollBack,
-                by_itself(),
-            ),
+        let Trial { health, within } = trial;
+        let (format, seconds) = (cli::name(&package.format), within.to_string());
+        let unchanged = "nothing has changed there";
+        let as_it_was =
+            "its default is still the old kernel; the same command again goes on, --rollback cleans up";
+        let by_itself = &format!(
+            "the host comes back to its old kernel by itself, {within} s after the new one's start; \
+             the same command again goes on, if it is in time"
+        );
+        let look = "--status tells whether the new kernel is confirmed; if not, it gives way to the old one by itself";
+
+        let what = "architecture, running kernel, boot loader, room in /boot, Secure Boot";
+        let check = Step::script(CHECK, what, &[&format, &package.machine, &package.kib.to_string()], 120);
+        let what = format!("{}, {} KiB", package.path.display(), package.kib);
+        let copy = Step::new("copy", &what, Work::Send(package.path.clone()), 3600);
+        let what = "its sha256, what it holds; the running kernel becomes the default by name";
+        let accept = Step::script(ACCEPT, what, &[&format, &package.sha256], 600);
+        let what =
+            format!("by the host's own {}", if package.format == Format::Deb { "dpkg" } else { "rpm" });
+        let install = Step::script(INSTALL, &what, &[], 1800);
+        let what =
+            format!("the next boot alone is the new kernel; a dead man's switch ends it after {within} s");
+        let arm = Step::script(ARM, &what, &[&seconds], 600);
+        let depart = Step::script(DEPART, "reboot", &[], 60);
+        let long = patience.as_secs() + 2 * within;
+        let wait = Step::new("await", "the host, on either kernel", Work::AwaitTrial, long);
+        let what = "uname -r, a new boot id, the switch, the system call; then the end of the boot";
+        let prove = Step::script(PROVE, what, &[&seconds], within + 60);
+        let healthy =
+            health.iter().map(|line| Step::new("health", line, Work::Command(line.clone()), *within));
+        let confirm = Step::script(CONFIRM, "the switch goes, the new kernel is the default", &[], 600);
+
+        let steps = [
+            check.or(Undo::Nothing, unchanged),
+            copy.or(Undo::Withdraw, unchanged),
+            accept.or(Undo::Withdraw, as_it_was),
+            install.or(Undo::Withdraw, as_it_was),
+            arm.or(Undo::Withdraw, by_itself),
+            depart.or(Undo::RollBack, by_itself),
+            wait.or(Undo::Withdraw, by_itself),
+            prove.or(Undo::RollBack, by_itself),
         ];
-        if let Some(health) = &trial.health {
-            steps.push(step(
-                "health",
-                health,
-                Work::Command(health.clone()),
-                within,
-                Undo::RollBack,
-                by_itself(),
-            ));
-        }
-        steps.push(step(
-            "confirm",
-            "the switch goes, the new kernel is the default",
-            script(far::CONFIRM, &[]),
-            600,
-            Undo::RollBack,
-            "--status tells whether the new kernel is confirmed; if not, it gives way to the old one by itself"
-                .to_owned(),
-        ));
-        Self(steps)
+        let healthy = healthy.map(|step| step.or(Undo::RollBack, by_itself));
+        Self(steps.into_iter().chain(healthy).chain([confirm.or(Undo::RollBack, look)]).collect())
     }
 
     /// From whatever a deploy has come to, back to the kernel before it, without the package.
     pub fn roll_back(patience: Duration) -> Self {
-        let step = |name, does: &str, work, limit| Step {
-            name,
-            does: does.to_owned(),
-            work,
-            limit,
-            undo: Undo::Nothing,
-            if_lost: "the same command again goes on".to_owned(),
-        };
-        let minutes = |minutes| Duration::from_mins(minutes);
-        Self(vec![
-            step(
-                "retreat",
-                "the old kernel is the default; reboot, if the new one runs",
-                Work::Script(far::RETREAT, Vec::new()),
-                minutes(10),
-            ),
-            step("return", "the host, on its old kernel", Work::AwaitReturn, patience),
-            withdraw(),
-        ])
+        let what = "the old kernel is the default; reboot, if the new one runs";
+        let retreat = Step::script(RETREAT, what, &[], 600);
+        let wait = Step::new("return", "the host, on its old kernel", Work::AwaitReturn, patience.as_secs());
+        Self([vec![retreat, wait], Self::withdraw().0].concat())
     }
 
-    /// Without the package, from the old kernel.
+    /// From the old kernel, without the package.
     pub fn withdraw() -> Self {
-        Self(vec![withdraw()])
+        let what = "the package, the switch and the menu's entry go; the default is what it was";
+        Self(vec![Step::script(WITHDRAW, what, &[], 1800)])
     }
 }
 
-fn withdraw() -> Step {
-    Step {
-        name: "withdraw",
-        does: "the package, the switch and the menu's entry go; the default is what it was".to_owned(),
-        work: Work::Script(far::WITHDRAW, Vec::new()),
-        limit: Duration::from_mins(30),
-        undo: Undo::Nothing,
-        if_lost: "--rollback goes on".to_owned(),
+impl Step {
+    fn new(name: &'static str, does: &str, work: Work, seconds: u64) -> Self {
+        let limit = Duration::from_secs(seconds);
+        let if_lost = "--rollback goes on".to_owned();
+        Self { name, does: does.to_owned(), work, limit, undo: Undo::Nothing, if_lost }
+    }
+
+    fn script(script: Script, does: &str, arguments: &[&str], seconds: u64) -> Self {
+        let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+        Self::new(script.name, does, Work::Script(script, arguments), seconds)
+    }
+
+    /// What follows if it does not come off: refused by the host, or cut off.
+    fn or(self, undo: Undo, if_lost: &str) -> Self {
+        Self { undo, if_lost: if_lost.to_owned(), ..self }
     }
 }
 

@@ -86,7 +86,7 @@ impl Rehearsal {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         let package = self.folder.path().join(good.file_name().unwrap());
-        process::run(cmd!(shell, "dpkg-deb --build --root-owner-group -Zxz -z0 {root} {package}")).unwrap();
+        process::run(cmd!(shell, "dpkg-deb --build --root-owner-group -Znone {root} {package}")).unwrap();
         package
     }
 }

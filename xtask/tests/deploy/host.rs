@@ -35,6 +35,7 @@ const TOOLS: &[&str] = &[
     "sudo",
     "sync",
     "systemctl",
+    "systemd-run",
     "uname",
     "update-grub",
 ];

@@ -3,8 +3,6 @@
 
 step() {
     begin
-    put left "$(boot_id)"
-    sync
+    reboot_soon
     say "rebooting"
-    systemctl --no-block reboot
 }

@@ -12,10 +12,8 @@ step() {
     set_default "$entry"
     set_next ""
     if [ "$(uname -r)" = "$(get release)" ]; then
-        put left "$(boot_id)"
-        sync
+        reboot_soon
         say "rebooting into $before"
-        systemctl --no-block reboot
     else
         put left elsewhere
         say "$(uname -r) runs already"
