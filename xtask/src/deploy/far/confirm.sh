@@ -13,5 +13,6 @@ step() {
         sync
     fi
     disarm
+    make_menu
     say "$(get release) is the default: $(default_entry)"
 }

@@ -165,11 +165,5 @@ renamed() { sed "s/menuentry_id_option [^ ]*/menuentry_id_option '$1'/"; } # ENT
 
 trial_entry() { if [ "$loader" = grub ]; then echo fastnet-trial; else echo fastnet-trial.conf; fi; }
 
-drop_trial() {
-    if [ -n "$entries" ]; then
-        rm -f "$entries/fastnet-trial.conf"
-    elif [ -e "$snippet" ]; then
-        rm -f "$snippet"
-        make_menu
-    fi
-}
+# Gone from the menu as soon as that is made anew.
+drop_trial() { rm -f "$snippet" ${entries:+"$entries/fastnet-trial.conf"}; }

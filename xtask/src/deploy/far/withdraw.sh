@@ -31,10 +31,9 @@ step() {
     esac || die 3 "$package can't be removed; the default is still $(default_entry)"
     # Hooks that failed half-way leave these behind.
     rm -f "$root/boot/initrd.img-$release" "$root/boot/initramfs-$release.img"
-    if [ "$(get held)" != yes ] && [ -e "$hold" ]; then
-        rm -f "$hold"
-        make_menu
-    fi
+    # Only now that the newest kernel is the old one again.
+    [ "$(get held)" = yes ] || rm -f "$hold"
+    make_menu
     default=$(get default)
     if [ "$default" = "$own" ]; then default=; fi
     set_default "$default"
