@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use super::Format;
 use super::kernel::KernelArgs;
 
 /// What to run in the guest, and in which guest.
@@ -35,6 +36,16 @@ pub struct TestArgs {
     /// A shell in the guest in place of the tests.
     #[arg(long, conflicts_with_all = ["filter", "junit", "jobs"])]
     pub shell: bool,
+
+    /// Install the packages on a disk with Debian on it, boot that by its boot loader, run the tests there, build a
+    /// module, remove the packages again. Without --config, of the config `disk`.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "deb|rpm",
+        conflicts_with_all = ["shell", "gdb", "jobs", "smp", "bzimage", "kselftest", "long", "ignored"]
+    )]
+    pub installed: Option<Format>,
 
     /// Wait for a debugger before the guest's first instruction, and give the tests all the time there is.
     #[arg(long, conflicts_with = "jobs")]
@@ -114,5 +125,20 @@ mod tests {
             panic!("another command");
         };
         assert_eq!(format!("{said:?}"), format!("{:?}", TestArgs::default()));
+    }
+
+    #[test]
+    fn packages_are_of_a_known_kind_and_no_machine_takes_what_only_a_guest_in_memory_has() {
+        let parse = |rest: &[&str]| TestArgs::try_parse_from([&["test-in-vm", "--installed"], rest].concat());
+        assert_eq!(parse(&["rpm", "abi"]).unwrap().installed, Some(Format::Rpm));
+        for rest in [
+            &["tar"][..],
+            &["deb", "--shell"],
+            &["deb", "--gdb"],
+            &["deb", "--bzimage", "/b"],
+            &["deb", "--long"],
+        ] {
+            assert!(parse(rest).is_err(), "{rest:?}");
+        }
     }
 }

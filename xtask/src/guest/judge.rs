@@ -76,6 +76,11 @@ impl Judge {
         self.plan
     }
 
+    /// Whether the verdict of every test that the runner promised is final.
+    pub fn complete(&self) -> bool {
+        self.plan == Some(self.results) && self.tests.iter().all(|test| test.told)
+    }
+
     /// Whether a test has started.
     pub fn started(&self) -> bool {
         !self.tests.is_empty()

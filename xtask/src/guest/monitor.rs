@@ -127,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn the_port_that_qemu_chose_is_told() {
+        let table = "{\"return\": \"Hub -1 (net):\\r\\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port \
+                     RecvQ SendQ\\r\\n  TCP[HOST_FORWARD]  11       127.0.0.1 38813       10.0.2.15    22     0     0\\r\\n\"}\n";
+        let (done, _) = talk(Box::leak(Box::new([GREETING, DONE, table])), |monitor| {
+            assert_eq!(monitor.forwarded_port()?, 38813);
+            Ok(())
+        });
+        done.unwrap();
+        let none =
+            talk(&[GREETING, DONE, "{\"return\": \"\"}\n"], |monitor| monitor.forwarded_port().map(drop)).0;
+        assert!(none.unwrap_err().to_string().contains("forwards no port"));
+    }
+
+    #[test]
     fn a_refusal_and_an_end_are_errors() {
         let refused = "{\"error\": {\"class\": \"GenericError\"}}\n";
         let (done, _) = talk(Box::leak(Box::new([GREETING, DONE, refused])), Monitor::stop_log);

@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,10 +29,19 @@ const FIRMWARE: [[&str; 2]; 3] = [
     ["/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"],
 ];
 
+/// A line that a machine says.
+#[derive(Debug)]
+pub enum Said {
+    /// On its console.
+    Console(String),
+    /// On the port of the tests' runner.
+    Ktap(String),
+}
+
 /// A running machine. It is cut off power when dropped, and what it wrote to its disk is gone.
 pub struct Machine {
     ssh: Ssh,
-    console: Receiver<String>,
+    said: Receiver<Said>,
     log: PathBuf,
     _qemu: Child,
     _monitor: Monitor,
@@ -46,10 +56,13 @@ impl Machine {
             let path = folder.join(name);
             File::create(&path).exit(Exit::Host, || format!("creating {}", path.display()))
         };
-        let log = folder.join("console.log");
-        let console_log = create("console.log")?;
-        let errors = create("qemu.log")?;
-        let arguments = arguments(disk, accel, folder)?;
+        let (log, console_log) = (folder.join("console.log"), create("console.log")?);
+        let (ktap_log, errors) = (create("ktap.log")?, create("qemu.log")?);
+        // QEMU comes to us. Not in `folder`: the name of a socket must be short.
+        let port = tempfile::tempdir().context("making a temporary folder")?;
+        let socket = port.path().join("ktap");
+        let ktap = UnixListener::bind(&socket).context("listening on a socket")?;
+        let arguments = arguments(disk, accel, folder, &socket)?;
         let (stream, console_end) = std::io::pipe().context("making a pipe")?;
         let (monitor, monitor_end) = UnixStream::pair().context("making a socket pair")?;
         let qemu = Child::start(qemu::PROGRAM, &arguments, OwnedFd::from(monitor_end), console_end, errors)?;
@@ -57,17 +70,24 @@ impl Machine {
             let said = fs::read_to_string(folder.join("qemu.log")).unwrap_or_default();
             format!("QEMU did not start: {}", said.trim())
         })?;
-        let port = monitor.forwarded_port()?;
+        let forwarded = monitor.forwarded_port()?;
+        let (ktap, _) = ktap.accept().context("waiting for a machine's port")?;
         // Never full, so that a machine never waits for whoever should listen to it.
-        let (sender, console) = mpsc::channel();
-        thread::spawn(move || session::copy(stream, console_log, |line| drop(sender.send(line))));
-        let ssh = Ssh::new(disk, port, folder)?;
-        Ok(Self { ssh, console, log, _qemu: qemu, _monitor: monitor })
+        let (sender, said) = mpsc::channel();
+        listen(stream, console_log, sender.clone(), Said::Console);
+        listen(ktap, ktap_log, sender, Said::Ktap);
+        let ssh = Ssh::new(disk, forwarded, folder)?;
+        Ok(Self { ssh, said, log, _qemu: qemu, _monitor: monitor })
     }
 
     /// The way in.
     pub fn ssh(&self) -> &Ssh {
         &self.ssh
+    }
+
+    /// What it says next, if it does within `patience`.
+    pub fn hear(&self, patience: Duration) -> std::result::Result<Said, RecvTimeoutError> {
+        self.said.recv_timeout(patience)
     }
 
     /// Waits until one can log in: behind the power-on, or behind the reboot after the last such wait.
@@ -82,8 +102,8 @@ impl Machine {
     pub fn wait_for(&self, text: &str, patience: Duration) -> Result<String> {
         let deadline = Instant::now() + patience;
         loop {
-            let why = match self.console.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) if line.contains(text) => return Ok(line),
+            let why = match self.hear(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Said::Console(line)) if line.contains(text) => return Ok(line),
                 Ok(_) => continue,
                 Err(RecvTimeoutError::Timeout) => format!("in {} s", patience.as_secs()),
                 Err(RecvTimeoutError::Disconnected) => "up to the end of QEMU".to_owned(),
@@ -94,8 +114,14 @@ impl Machine {
     }
 }
 
+/// Logs a stream and passes its lines on, in a thread that ends with it.
+fn listen(stream: impl Read + Send + 'static, log: File, sender: Sender<Said>, said: fn(String) -> Said) {
+    // Gone is only who no longer wants to know; a log that can't be written tells of itself by its end.
+    thread::spawn(move || session::copy(stream, log, |line| drop(sender.send(said(line)))));
+}
+
 /// Makes the layer and the firmware's store in `folder`, and tells what QEMU is to be told.
-fn arguments(disk: &Disk, accel: Accel, folder: &Path) -> Result<Vec<OsString>> {
+fn arguments(disk: &Disk, accel: Accel, folder: &Path, ktap: &Path) -> Result<Vec<OsString>> {
     let [code, store] = FIRMWARE.into_iter().find(|[code, _]| Path::new(code).exists()).ok_or_else(|| {
         error(Exit::Host, "OVMF, a firmware for QEMU, is not there: install the package ovmf")
     })?;
@@ -115,7 +141,7 @@ fn arguments(disk: &Disk, accel: Accel, folder: &Path) -> Result<Vec<OsString>> 
         &format!("-machine {machine} -cpu {}", accel.cpu()),
         "-chardev file,id=console,path=/dev/stdout -serial chardev:console",
         "-chardev socket,id=monitor,fd=0 -mon chardev=monitor,mode=control",
-        "-device virtio-rng-pci",
+        "-device virtio-rng-pci -device virtio-serial-pci -device virtserialport,chardev=ktap,name=fastnet.ktap",
         // Nothing to boot from but the disk: the firmware would try, and lose time.
         "-netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net,romfile=",
     ];
@@ -130,6 +156,7 @@ fn arguments(disk: &Disk, accel: Accel, folder: &Path) -> Result<Vec<OsString>> 
     for drive in drives {
         arguments.extend(["-drive".into(), drive.into()]);
     }
+    arguments.extend(["-chardev".into(), format!("socket,id=ktap,path={}", ktap.display()).into()]);
     arguments.extend(["-device", "virtio-blk-pci,drive=disk,bootindex=0"].map(OsString::from));
     Ok(arguments)
 }

@@ -16,14 +16,12 @@ pub const HOST: &str = "machine";
 /// The way into a machine, as root.
 #[derive(Clone, Debug)]
 pub struct Ssh {
-    /// The port on 127.0.0.1 behind which its sshd is.
-    pub port: u16,
     /// For `ssh -F` and `scp -F`: it knows [`HOST`], with its port, its key and ours, and nothing of the user's.
     pub config: PathBuf,
 }
 
 impl Ssh {
-    /// Writes into `folder` what ssh has to know of a machine with this disk.
+    /// Writes into `folder` what ssh has to know of a machine with this disk, whose sshd is behind our `port`.
     pub fn new(disk: &Disk, port: u16, folder: &Path) -> Result<Self> {
         let (key, known) = (disk.key.display(), folder.join("known_hosts"));
         let config = folder.join("ssh_config");
@@ -36,7 +34,7 @@ impl Ssh {
              StrictHostKeyChecking yes\n BatchMode yes\n ConnectTimeout 60\n ServerAliveInterval 15\n"
         );
         fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
-        Ok(Self { port, config })
+        Ok(Self { config })
     }
 
     /// Has the machine's shell run `script`, and returns what that wrote to stdout.

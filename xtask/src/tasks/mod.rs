@@ -13,3 +13,4 @@ pub mod doctor;
 pub mod fetch;
 pub mod patch;
 pub mod test_in_vm;
+mod test_installed;

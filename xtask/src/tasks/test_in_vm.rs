@@ -8,6 +8,7 @@ use crate::cli::TestArgs;
 use crate::exit::{self, Exit};
 use crate::guest::junit;
 use crate::guest::run::Guests;
+use crate::guest::session::Outcome;
 use crate::guest::verdict::{self, Case, Verdict};
 use crate::host::{self, Purpose};
 use crate::kernel;
@@ -15,6 +16,9 @@ use crate::workspace::Workspace;
 
 /// Runs the command.
 pub fn run(workspace: &Workspace, arguments: &TestArgs) -> Result<()> {
+    if let Some(format) = arguments.installed {
+        return super::test_installed::run(workspace, arguments, format);
+    }
     let (bzimage, vmlinux) = kernel(workspace, arguments)?;
     let guests = Guests::prepare(workspace, &bzimage, arguments)?;
     if let Some(notice) = &guests.notice {
@@ -28,6 +32,11 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs) -> Result<()> {
     }
     println!("logs in {}", guests.folder.display());
     let outcome = guests.test(&|case| println!("{}", line(case)))?;
+    report(&outcome, arguments)
+}
+
+/// Tells what came of the tests, and what it means for the exit code.
+pub(super) fn report(outcome: &Outcome, arguments: &TestArgs) -> Result<()> {
     if outcome.cases.is_empty() {
         let filter = arguments.filter.as_deref().unwrap_or_default();
         return Err(exit::error(Exit::Usage, format!("no test's name contains {filter:?}")));
@@ -65,7 +74,7 @@ fn kernel(workspace: &Workspace, arguments: &TestArgs) -> Result<(PathBuf, PathB
     Ok((manifest.bzimage.path, manifest.vmlinux.path))
 }
 
-fn line(case: &Case) -> String {
+pub(super) fn line(case: &Case) -> String {
     let line = format!("{:7} {} {:.2} s", case.verdict, case.name, case.duration.as_secs_f64());
     if case.why.is_empty() { line } else { format!("{line}: {}", case.why) }
 }
