@@ -4,6 +4,7 @@ mod artifacts;
 mod bench;
 mod check;
 mod cli;
+mod deploy;
 mod digest;
 mod download;
 mod exit;
@@ -71,6 +72,7 @@ fn dispatch(cli: cli::Cli) -> anyhow::Result<()> {
             tasks::bench_compare::run(&before, &after, ratios, tolerance)
         }
         cli::Command::Artifacts { action } => tasks::artifacts::run(&workspace, &action),
+        cli::Command::Deploy(arguments) => tasks::deploy::run(&workspace, &arguments),
         cli::Command::Ci { yes } => tasks::ci::run(&workspace, yes),
     }
 }

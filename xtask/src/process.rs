@@ -6,11 +6,12 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, PipeWriter};
+use std::io::{self, BufRead, BufReader, PipeWriter, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::thread;
 
 use anyhow::{Context, Result};
 use xshell::{Cmd, Shell};
@@ -64,6 +65,30 @@ pub fn stream(command: Cmd<'_>, mut on_line: impl FnMut(&str) -> Result<()>) -> 
         on_line(String::from_utf8_lossy(&text.context("reading a tool's output")?).trim_end())?;
     }
     child.wait().with_context(|| format!("waiting for `{line}`"))
+}
+
+/// Runs a tool that is fed from `input`, and returns how it ended and all it said.
+pub fn converse(command: Cmd<'_>, mut input: impl Read) -> Result<Output> {
+    let line = command.to_string();
+    let mut child = Command::from(command.quiet())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|cause| not_started(&line, &cause))?;
+    let stdin = child.stdin.take();
+    thread::scope(|scope| {
+        let ending = scope.spawn(|| child.wait_with_output());
+        let fed = stdin.map_or(Ok(0), |mut stdin| io::copy(&mut input, &mut stdin));
+        let output = ending.join().map_err(|_| anyhow::anyhow!("the thread that heard `{line}` panicked"))?;
+        match fed {
+            // A tool need not read on to tell what is wrong.
+            Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+                Err(cause).with_context(|| format!("feeding `{line}`"))
+            }
+            _ => output.with_context(|| format!("waiting for `{line}`")),
+        }
+    })
 }
 
 /// A child that lives beside us, in a process group of its own: what a terminal's Ctrl-C does is left to us.

@@ -3,6 +3,7 @@
 mod artifacts;
 mod bench;
 mod build;
+mod deploy;
 mod feed;
 mod kernel;
 mod patch;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub use artifacts::{ArtifactsAction, ArtifactsArgs};
 pub use bench::{BenchAccel, BenchAction, BenchArgs, Shard};
 pub use build::{BuildArgs, Format, Launcher};
+pub use deploy::DeployArgs;
 pub use feed::FeedArgs;
 pub use kernel::{Config, Flavor, KernelArgs};
 pub use patch::{PatchAction, PatchArgs};
@@ -75,6 +77,9 @@ pub enum Command {
         #[command(subcommand)]
         action: ArtifactsAction,
     },
+    /// Install a kernel on hosts over ssh, prove it in one boot on trial, and go back should it fail.
+    #[command(after_help = deploy::HELP)]
+    Deploy(DeployArgs),
     /// Run all that CI runs, in the same order; the last line counts the tests.
     Ci {
         /// Install what the host lacks without asking.

@@ -27,11 +27,13 @@ pub enum Purpose {
     Lint,
     /// Look at the results' page in a browser.
     Browse,
+    /// Install a kernel on other hosts.
+    Deploy,
 }
 
 impl Purpose {
     /// All of them, in the order a kernel meets them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Fetch,
         Self::Build,
         Self::Distcc,
@@ -44,6 +46,7 @@ impl Purpose {
         Self::Check,
         Self::Lint,
         Self::Browse,
+        Self::Deploy,
     ];
 }
 
@@ -116,7 +119,9 @@ const FIRMWARE: Detect = Detect::File(&[
 /// The keys that sign Debian's archive; mmdebstrap takes no other's word.
 const DEBIAN_KEYS: Detect = Detect::File(&["/usr/share/keyrings/debian-archive-keyring.gpg"]);
 
-use Purpose::{Browse, Build, Check, Deb, Distcc, Fetch, Guest, Lint, Machine, Reproduce, Rpm, Shell};
+use Purpose::{
+    Browse, Build, Check, Deb, Deploy, Distcc, Fetch, Guest, Lint, Machine, Reproduce, Rpm, Shell,
+};
 
 /// Everything any command needs beyond Rust's own toolchain, in the order a kernel meets it.
 pub const TOOLS: &[Tool] = &[
@@ -162,11 +167,12 @@ pub const TOOLS: &[Tool] = &[
     program("mcopy", ["mtools", "mtools"], &[Machine]),
     tool("OVMF", FIRMWARE, ["ovmf", "edk2-ovmf"], &[Machine]),
     program("qemu-img", ["qemu-utils", "qemu-img"], &[Machine]),
-    program("ssh", ["openssh-client", "openssh-clients"], &[Machine]),
+    program("ssh", ["openssh-client", "openssh-clients"], &[Machine, Deploy]),
     program("sparse", ["sparse", "sparse"], &[Check]),
     program("python3", ["python3", "python3"], &[Lint]),
     program("pip3", ["python3-pip", "python3-pip"], &[Lint]),
     program("shellcheck", ["shellcheck", "ShellCheck"], &[Lint]),
+    program("timeout", ["coreutils", "coreutils"], &[Deploy]),
     program("chromium", ["chromium", "chromium"], &[Browse]),
 ];
 

@@ -9,6 +9,7 @@ pub mod bench_real_world;
 pub mod bench_report;
 pub mod build_kernel;
 pub mod ci;
+pub mod deploy;
 pub mod doctor;
 pub mod fetch;
 pub mod patch;

@@ -1,0 +1,4 @@
+# shellcheck shell=sh
+# Which packages the host takes.
+
+step() { takes; }
