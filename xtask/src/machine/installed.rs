@@ -1,7 +1,7 @@
 //! Packages proved by installing them: from Debian's own kernel to ours and back, as a user goes.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -50,6 +50,9 @@ pub struct Installation<'a> {
     pub silence: Duration,
 }
 
+/// A part of the way, which ends well or tells what went wrong.
+type Step<'a> = fn(&Installation<'a>, &Machine) -> Result<()>;
+
 /// The loader of distributions that install `format`.
 pub fn loader(format: Format) -> Loader {
     match format {
@@ -58,17 +61,16 @@ pub fn loader(format: Format) -> Loader {
     }
 }
 
-impl Installation<'_> {
+impl<'a> Installation<'a> {
     /// Goes all the way, a verdict a step; a step that fails is the last. The machine's logs go to `folder`.
     pub fn test(&self, folder: &Path, on_case: &dyn Fn(&Case)) -> Result<Outcome> {
         let machine = Machine::start(self.disk, self.accel, folder)?;
         let mut outcome = Outcome::default();
-        let old = |machine: &Machine| self.boot_of_old(machine);
-        let steps: [(&str, &dyn Fn(&Machine) -> Result<()>); 4] = [
-            ("old_kernel", &old),
-            ("install", &|machine| self.install(machine)),
-            ("boot", &|machine| self.boot_of_new(machine)),
-            ("module", &|machine| self.module(machine)),
+        let steps: [(&str, Step<'a>); 4] = [
+            ("old_kernel", Self::boot_of_old),
+            ("install", Self::install),
+            ("boot", Self::boot_of_new),
+            ("module", Self::module),
         ];
         for (name, step) in steps {
             if !self.step(&machine, name, step, &mut outcome, on_case) {
@@ -81,7 +83,7 @@ impl Installation<'_> {
         outcome.cases.extend(tests.cases);
         outcome.not_run += tests.not_run;
         if !dead {
-            self.step(&machine, "remove", &|machine| self.remove(machine), &mut outcome, on_case);
+            self.step(&machine, "remove", Self::remove, &mut outcome, on_case);
         }
         Ok(outcome)
     }
@@ -91,12 +93,12 @@ impl Installation<'_> {
         &self,
         machine: &Machine,
         name: &str,
-        step: &dyn Fn(&Machine) -> Result<()>,
+        step: Step<'a>,
         outcome: &mut Outcome,
         on_case: &dyn Fn(&Case),
     ) -> bool {
         let started = Instant::now();
-        let done = step(machine);
+        let done = step(self, machine);
         let (verdict, why) = match &done {
             Ok(()) => (Verdict::Pass, String::new()),
             Err(error) => (Verdict::Fail, format!("{error:#}")),
@@ -153,7 +155,7 @@ impl Installation<'_> {
         }
         let ssh = machine.ssh();
         ssh.run(&format!("mkdir {MODULE}"), WORK)?;
-        ssh.copy(&paths.each_ref().map(|path| path.as_path()), MODULE, WORK)?;
+        ssh.copy(&paths.each_ref().map(PathBuf::as_path), MODULE, WORK)?;
         let by_hand = format!(
             "cp -r {MODULE} /root/probe && make -C /lib/modules/$(uname -r)/build M=/root/probe modules &&
              insmod /root/probe/fastnet-probe.ko && rmmod fastnet-probe"

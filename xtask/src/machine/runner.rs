@@ -24,7 +24,7 @@ pub fn copy(machine: &Machine, executables: &Executables) -> Result<()> {
     ssh.copy(&tests, "/tests/", PATIENCE)?;
     // cargo's names end in a hash, and a test is called after its executable.
     let renames = executables.tests.iter().map(|(name, file)| {
-        let copied = file.file_name().map(Path::new).unwrap_or(file).display();
+        let copied = file.file_name().map_or(file.as_path(), Path::new).display();
         format!("mv /tests/{copied} /tests/{name}")
     });
     ssh.run(&renames.collect::<Vec<_>>().join(" && "), PATIENCE).map(drop)
