@@ -176,7 +176,8 @@ impl<'a> Installation<'a> {
         let release = &self.manifest.release;
         let remove = match self.format {
             Format::Deb => format!(
-                "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes purge linux-image-{release} linux-headers-{release}"
+                "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes purge \
+                 linux-image-{release} linux-headers-{release}"
             ),
             Format::Rpm => "rpm --erase kernel kernel-devel".to_owned(),
         };
@@ -234,7 +235,8 @@ mod tests {
     fn manifest() -> Manifest {
         let artifact = json!({ "path": "/nowhere", "sha256": "" });
         serde_json::from_value(json!({
-            "kernel": "6.12", "release": "6.12.0-none", "flavor": "fastnet", "config": "disk", "compiler": "", "key": "",
+            "kernel": "6.12", "release": "6.12.0-none", "flavor": "fastnet", "config": "disk",
+            "compiler": "", "key": "",
             "sha256": { "source": "", "series": "", "config": "" },
             "bzimage": artifact, "vmlinux": artifact, "packages": [],
         }))

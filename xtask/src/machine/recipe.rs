@@ -132,7 +132,8 @@ const NETWORK: &str = "[Match]\nName=en*\n\n[Network]\nAddress=10.0.2.15/24\nGat
 
 fn ready() -> String {
     format!(
-        "[Unit]\nWants=network-online.target\nAfter=network-online.target ssh.service systemd-user-sessions.service\n\n[Service]\nType=oneshot\n\
+        "[Unit]\nWants=network-online.target\n\
+         After=network-online.target ssh.service systemd-user-sessions.service\n\n[Service]\nType=oneshot\n\
          ExecStart=/bin/sh -c 'echo \"<4>{READY}\" >/dev/kmsg'\n\n[Install]\nWantedBy=multi-user.target\n"
     )
 }
