@@ -42,11 +42,13 @@ pub fn obtain(workspace: &Workspace, loader: Loader) -> Result<Disk> {
     let folder = disks.join(&digest);
     if !folder.exists() {
         room::require(&disks, ROOM)?;
-        let unfinished =
-            tempfile::Builder::new().prefix("making-").tempdir_in(&disks).context("making a folder")?;
-        make(loader, unfinished.path())?;
-        fs::rename(unfinished.keep(), &folder)
-            .with_context(|| format!("moving a disk to {}", folder.display()))?;
+        let unfinished = disks.join(format!("{digest}.making"));
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).with_context(|| format!("clearing {}", unfinished.display()))?;
+        }
+        fs::create_dir(&unfinished).exit(Exit::Host, || format!("creating {}", unfinished.display()))?;
+        make(loader, &unfinished)?;
+        fs::rename(&unfinished, &folder).with_context(|| format!("moving a disk to {}", folder.display()))?;
     }
     let host_key = folder.join("host-key.pub");
     let host_key =

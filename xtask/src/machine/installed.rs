@@ -50,6 +50,9 @@ pub struct Installation<'a> {
     pub silence: Duration,
 }
 
+/// A part of the way, which ends well or tells what went wrong.
+type Step<'a> = fn(&Installation<'a>, &Machine) -> Result<()>;
+
 /// The loader of distributions that install `format`.
 pub fn loader(format: Format) -> Loader {
     match format {
@@ -58,20 +61,16 @@ pub fn loader(format: Format) -> Loader {
     }
 }
 
-/// What is done with the machine.
-type Step<'a> = dyn Fn(&Machine) -> Result<()> + 'a;
-
-impl Installation<'_> {
+impl<'a> Installation<'a> {
     /// Goes all the way, a verdict a step; a step that fails is the last. The machine's logs go to `folder`.
     pub fn test(&self, folder: &Path, on_case: &dyn Fn(&Case)) -> Result<Outcome> {
         let machine = Machine::start(self.disk, self.accel, folder)?;
         let mut outcome = Outcome::default();
-        let old = |machine: &Machine| self.boot_of_old(machine);
-        let steps: [(&str, &Step<'_>); 4] = [
-            ("old_kernel", &old),
-            ("install", &|machine| self.install(machine)),
-            ("boot", &|machine| self.boot_of_new(machine)),
-            ("module", &|machine| self.module(machine)),
+        let steps: [(&str, Step<'a>); 4] = [
+            ("old_kernel", Self::boot_of_old),
+            ("install", Self::install),
+            ("boot", Self::boot_of_new),
+            ("module", Self::module),
         ];
         for (name, step) in steps {
             if !self.step(&machine, name, step, &mut outcome, on_case) {
@@ -84,7 +83,7 @@ impl Installation<'_> {
         outcome.cases.extend(tests.cases);
         outcome.not_run += tests.not_run;
         if !dead {
-            self.step(&machine, "remove", &|machine| self.remove(machine), &mut outcome, on_case);
+            self.step(&machine, "remove", Self::remove, &mut outcome, on_case);
         }
         Ok(outcome)
     }
@@ -94,12 +93,12 @@ impl Installation<'_> {
         &self,
         machine: &Machine,
         name: &str,
-        step: &Step<'_>,
+        step: Step<'a>,
         outcome: &mut Outcome,
         on_case: &dyn Fn(&Case),
     ) -> bool {
         let started = Instant::now();
-        let done = step(machine);
+        let done = step(self, machine);
         let (verdict, why) = match &done {
             Ok(()) => (Verdict::Pass, String::new()),
             Err(error) => (Verdict::Fail, format!("{error:#}")),
@@ -177,7 +176,8 @@ impl Installation<'_> {
         let release = &self.manifest.release;
         let remove = match self.format {
             Format::Deb => format!(
-                "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes purge linux-image-{release} linux-headers-{release}"
+                "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes purge \
+                 linux-image-{release} linux-headers-{release}"
             ),
             Format::Rpm => "rpm --erase kernel kernel-devel".to_owned(),
         };
@@ -235,7 +235,8 @@ mod tests {
     fn manifest() -> Manifest {
         let artifact = json!({ "path": "/nowhere", "sha256": "" });
         serde_json::from_value(json!({
-            "kernel": "6.12", "release": "6.12.0-none", "flavor": "fastnet", "config": "disk", "compiler": "", "key": "",
+            "kernel": "6.12", "release": "6.12.0-none", "flavor": "fastnet", "config": "disk",
+            "compiler": "", "key": "",
             "sha256": { "source": "", "series": "", "config": "" },
             "bzimage": artifact, "vmlinux": artifact, "packages": [],
         }))

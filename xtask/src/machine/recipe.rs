@@ -125,13 +125,15 @@ const CONSOLE: &str = "console=ttyS0 loglevel=6 no_timer_check systemd.show_stat
 
 const GRUB: &str = "GRUB_DEFAULT=saved\nGRUB_TIMEOUT=0\nGRUB_TERMINAL=console\nGRUB_DISABLE_OS_PROBER=true\n";
 
-/// Where QEMU's network expects a guest, said outright: asking for it takes time.
-const NETWORK: &str = "[Match]\nType=ether\n\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n\
+/// Where QEMU's network expects a guest, said outright: asking for it takes time. By name, since a kernel may come with
+/// a dummy card, and answers would go there.
+const NETWORK: &str = "[Match]\nName=en*\n\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n\
     LinkLocalAddressing=no\nIPv6AcceptRA=no\n";
 
 fn ready() -> String {
     format!(
-        "[Unit]\nAfter=ssh.service systemd-networkd.service systemd-user-sessions.service\n\n[Service]\nType=oneshot\n\
+        "[Unit]\nWants=network-online.target\n\
+         After=network-online.target ssh.service systemd-user-sessions.service\n\n[Service]\nType=oneshot\n\
          ExecStart=/bin/sh -c 'echo \"<4>{READY}\" >/dev/kmsg'\n\n[Install]\nWantedBy=multi-user.target\n"
     )
 }

@@ -29,8 +29,8 @@ impl Ssh {
             .with_context(|| format!("writing {}", known.display()))?;
         let known = known.display();
         let text = format!(
-            "Host {HOST}\n HostName 127.0.0.1\n HostKeyAlias {HOST}\n Port {port}\n User root\n IdentityFile \"{key}\"\n \
-             IdentitiesOnly yes\n UserKnownHostsFile \"{known}\"\n GlobalKnownHostsFile none\n \
+            "Host {HOST}\n HostName 127.0.0.1\n HostKeyAlias {HOST}\n Port {port}\n User root\n \
+             IdentityFile \"{key}\"\n IdentitiesOnly yes\n UserKnownHostsFile \"{known}\"\n GlobalKnownHostsFile none\n \
              StrictHostKeyChecking yes\n BatchMode yes\n ConnectTimeout 60\n ServerAliveInterval 15\n"
         );
         fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
