@@ -172,7 +172,6 @@ pub const TOOLS: &[Tool] = &[
     program("python3", ["python3", "python3"], &[Lint]),
     program("pip3", ["python3-pip", "python3-pip"], &[Lint]),
     program("shellcheck", ["shellcheck", "ShellCheck"], &[Lint]),
-    program("timeout", ["coreutils", "coreutils"], &[Deploy]),
     program("chromium", ["chromium", "chromium"], &[Browse]),
 ];
 

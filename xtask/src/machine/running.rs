@@ -134,7 +134,9 @@ fn arguments(disk: &Disk, accel: Accel, folder: &Path, ktap: &Path) -> Result<Ve
     let layer = layer.display();
     let machine = match accel {
         Accel::Kvm => "q35,accel=kvm",
-        Accel::Tcg | Accel::Icount => "q35,accel=tcg",
+        // A small cache of translations: QEMU keeps the last kernel's over a reset, and to be rid of many, one by one, as
+        // the memory is written anew, takes minutes.
+        Accel::Tcg | Accel::Icount => "q35 -accel tcg,tb-size=64",
     };
     let words = [
         "-nodefaults -no-user-config -display none -smp 2 -m 1024",
