@@ -30,6 +30,8 @@ const STEPS: &[&str] = &[
     "cargo xtask bench local recvmmsg/ipv4/64/ remembered/ipv4/64/ --quick --repeat 1 --kernel 6.12 --json target/ci/figures.jsonl",
     "cargo xtask bench compare configs/figures/6.12.jsonl target/ci/figures.jsonl --ratios --tolerance 1",
     "cargo xtask build-kernel --kernel 6.12 --flavor fastnet --package deb,rpm",
+    "cargo xtask test-in-vm abi --installed deb --kernel 6.12",
+    "cargo test --package xtask --bin xtask -- --ignored --exact deploy::rehearsal::a_kernel_that_panics_gives_way",
 ];
 
 /// What the steps need of the host: everything but a shell in the guest.
@@ -41,6 +43,8 @@ const NEEDED: &[Purpose] = &[
     Purpose::Rpm,
     Purpose::Reproduce,
     Purpose::Guest,
+    Purpose::Machine,
+    Purpose::Deploy,
     Purpose::Lint,
     Purpose::Browse,
 ];
