@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use crate::sys::net::{Address, set_option, socklen};
@@ -17,6 +17,11 @@ pub fn bind(socket: &impl AsRawFd, to: SocketAddr) -> io::Result<()> {
     let (address, len) = address.raw();
     // SAFETY: an address of that length, only read.
     zero(unsafe { libc::bind(socket.as_raw_fd(), address, len) }.into())
+}
+
+/// Binds an IPv4 socket to a free port of the loopback.
+pub fn bind4(socket: &impl AsRawFd) {
+    bind(socket, (Ipv4Addr::LOCALHOST, 0).into()).expect("bind");
 }
 
 /// `connect()`.

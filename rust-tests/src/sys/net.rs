@@ -8,7 +8,6 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::ptr;
 
-use crate::sys::calls::bind;
 use crate::sys::{count, patience, zero};
 
 /// A receiver on a free port of the loopback and a sender connected to it, IPv4.
@@ -37,11 +36,6 @@ pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Option<OwnedFd> {
     let fd = unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) };
     // SAFETY: a descriptor that nobody else knows.
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Binds an IPv4 socket to a free port of the loopback.
-pub fn bind4(socket: &impl AsRawFd) {
-    bind(socket, (Ipv4Addr::LOCALHOST, 0).into()).expect("bind");
 }
 
 /// An address as system calls want it.

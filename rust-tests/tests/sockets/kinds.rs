@@ -5,9 +5,10 @@ use std::net::{Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 
 use rust_tests::skip;
+use rust_tests::sys::calls::bind4;
 use rust_tests::sys::calls::shut_down;
 use rust_tests::sys::messages::{Field, Shape};
-use rust_tests::sys::net::{address, bind4, next_len, send_urgent, socket, udp4, udp6};
+use rust_tests::sys::net::{address, next_len, send_urgent, socket, udp4, udp6};
 use rust_tests::sys::process::wait_until;
 
 use crate::batch::{NOW, both_ways};

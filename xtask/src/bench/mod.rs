@@ -5,6 +5,7 @@ pub mod chapter;
 pub mod compare;
 pub mod feed;
 pub mod hints;
+mod image;
 mod initramfs;
 pub mod ledger;
 pub mod origin;

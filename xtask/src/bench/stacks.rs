@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::trace::Image;
+use super::image::Image;
 
 /// A call is not longer, and neither is what is patched over one.
 const LONGEST_CALL: u64 = 8;

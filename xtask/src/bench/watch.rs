@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, Receiver};
 use super::hints::Counts;
+use super::image::Image;
 use super::initramfs;
 use super::origin::{Host, Origin};
-use super::trace::{self, Image, Work};
+use super::trace::{self, Work};
 use crate::exit::{self, Exit};
 use crate::guest::gate::{Answer, Gate, Line};
 use crate::guest::monitor::Monitor;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 
-use super::test_in_vm::explain;
+use super::verdicts::explain;
 use crate::bench::cell::Cell;
 use crate::bench::ledger::Ledger;
 use crate::bench::plan;

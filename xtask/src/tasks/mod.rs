@@ -15,3 +15,4 @@ pub mod fetch;
 pub mod patch;
 pub mod test_in_vm;
 mod test_installed;
+mod verdicts;

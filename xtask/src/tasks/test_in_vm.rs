@@ -4,12 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::verdicts::{line, report};
 use crate::cli::TestArgs;
-use crate::exit::{self, Exit};
-use crate::guest::junit;
 use crate::guest::run::Guests;
-use crate::guest::session::Outcome;
-use crate::guest::verdict::{self, Case, Verdict};
 use crate::host::{self, Purpose};
 use crate::kernel;
 use crate::workspace::Workspace;
@@ -35,28 +32,6 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs) -> Result<()> {
     report(&outcome, arguments)
 }
 
-/// Tells what came of the tests, and what it means for the exit code.
-pub(super) fn report(outcome: &Outcome, arguments: &TestArgs) -> Result<()> {
-    if outcome.cases.is_empty() {
-        let filter = arguments.filter.as_deref().unwrap_or_default();
-        return Err(exit::error(Exit::Usage, format!("no test's name contains {filter:?}")));
-    }
-    for case in outcome.cases.iter().filter(|case| case.verdict.exit().is_some()) {
-        explain(case);
-    }
-    if let Some(file) = &arguments.junit {
-        junit::write(&outcome.cases, file)?;
-    }
-    if let Some(boot) = outcome.boot {
-        println!("\nfirst test {:.1} s after power-on", boot.as_secs_f64());
-    }
-    if outcome.not_run > 0 {
-        println!("{} tests never started", outcome.not_run);
-    }
-    println!("{}", summary(&outcome.cases));
-    verdict::exit(&outcome.cases).map_or(Ok(()), |exit| Err(exit::said(exit)))
-}
-
 /// The image to boot, and the one with symbols: built first, unless the former was given.
 fn kernel(workspace: &Workspace, arguments: &TestArgs) -> Result<(PathBuf, PathBuf)> {
     let mut needed = vec![Purpose::Guest];
@@ -72,28 +47,4 @@ fn kernel(workspace: &Workspace, arguments: &TestArgs) -> Result<(PathBuf, PathB
     }
     let manifest = kernel::build_kernel(workspace, &arguments.kernel)?.manifest;
     Ok((manifest.bzimage.path, manifest.vmlinux.path))
-}
-
-pub(super) fn line(case: &Case) -> String {
-    let line = format!("{:7} {} {:.2} s", case.verdict, case.name, case.duration.as_secs_f64());
-    if case.why.is_empty() { line } else { format!("{line}: {}", case.why) }
-}
-
-pub(super) fn explain(case: &Case) {
-    println!("\n---- {} ({}) {}", case.name, case.verdict, case.why);
-    for line in &case.output {
-        println!("{line:.300}");
-    }
-    if !case.console.is_empty() {
-        println!("  on the console:");
-    }
-    for line in &case.console {
-        println!("  {line:.300}");
-    }
-}
-
-fn summary(cases: &[Case]) -> String {
-    let count = |verdict| cases.iter().filter(|case| case.verdict == verdict).count();
-    let (passed, skipped) = (count(Verdict::Pass), count(Verdict::Skip));
-    format!("{passed} passed, {} failed, {skipped} skipped", cases.len() - passed - skipped)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::test_in_vm::{line, report};
+use super::verdicts::{line, report};
 use crate::cli::{Config, Format, KernelArgs, TestArgs};
 use crate::guest::initramfs::Initramfs;
 use crate::guest::{accel, executables, runs};

@@ -9,8 +9,9 @@ use rust_tests::skip;
 use rust_tests::sys::{patience, veth, xdp, xsk};
 
 use crate::feed::Message;
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::receiver;
+use crate::round::Round;
 
 /// The receive buffer's counterpart: so many packets wait, and what comes then is lost.
 const FRAMES: u32 = 1 << 16;

@@ -3,8 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use rust_tests::sys::net::{option, set_option};
 
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::recvmmsg::Receiver;
+use crate::round::Round;
 
 /// Microseconds to poll before sleeping, as the kernel's documentation advises.
 const MICROSECONDS: i32 = 50;

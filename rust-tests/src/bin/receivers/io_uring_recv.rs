@@ -8,9 +8,10 @@ use io_uring::opcode;
 use io_uring::types::Fd;
 
 use crate::feed::Message;
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::receiver;
 use crate::ring::{GROUP, Ring};
+use crate::round::Round;
 
 struct Receiver(Ring);
 

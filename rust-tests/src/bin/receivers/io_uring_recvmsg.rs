@@ -9,9 +9,10 @@ use io_uring::types::{Fd, RecvMsgOut};
 
 use crate::array::NAME;
 use crate::feed::Message;
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::receiver;
 use crate::ring::{GROUP, Ring};
+use crate::round::Round;
 
 /// The size of `struct io_uring_recvmsg_out`.
 const HEADER: usize = 16;

@@ -30,6 +30,7 @@ mod recvmsg;
 mod remembered;
 mod remembering;
 mod ring;
+mod round;
 mod source;
 mod stream;
 mod udp_gro;
@@ -43,8 +44,9 @@ use crate::cell::{Cell, Receiver};
 use crate::clock::{Clock, Unit};
 use crate::gate::Gate;
 use crate::hints::Hints;
-use crate::measure::{Bench, Drive, Round};
+use crate::measure::{Bench, Drive};
 use crate::remembering::Layout;
+use crate::round::Round;
 
 fn main() -> ExitCode {
     match run() {

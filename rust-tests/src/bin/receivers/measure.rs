@@ -13,6 +13,7 @@ use crate::cell::{Cell, Link};
 use crate::clock::{Clock, nanoseconds};
 use crate::feed::{Checker, Feed};
 use crate::receiver::Receiver;
+use crate::round::Round;
 use crate::source::Source;
 use crate::stream::{self, Sender};
 
@@ -27,17 +28,6 @@ const MANY: usize = 100_000;
 pub const DEPTH: usize = 4096;
 /// Bytes beside its buffer that a message takes at most: header, iovec and name.
 const BESIDE: usize = 128;
-
-/// One round's sum.
-#[derive(Clone, Copy, Debug)]
-pub struct Round {
-    /// Spent in the receiver's calls; of a stream, the whole time.
-    pub ticks: u64,
-    /// Received and found right.
-    pub datagrams: usize,
-    /// How many calls brought them.
-    pub calls: usize,
-}
 
 /// How the datagrams come.
 #[derive(Clone, Copy, Debug)]

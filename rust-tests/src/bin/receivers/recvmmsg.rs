@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::array::Array;
 use crate::feed::Message;
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::receiver::{self, count};
+use crate::round::Round;
 
 /// One call's array.
 pub struct Receiver {

@@ -8,8 +8,9 @@ use anyhow::Result;
 
 use crate::array::Array;
 use crate::feed::Message;
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::receiver::{self, count};
+use crate::round::Round;
 
 struct Receiver {
     socket: UdpSocket,

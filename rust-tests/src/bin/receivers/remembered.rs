@@ -10,9 +10,10 @@ use rust_tests::sys::remember_mmsghdr;
 
 use crate::array::Array;
 use crate::feed::Message;
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::receiver;
 use crate::recvmmsg;
+use crate::round::Round;
 
 struct Receiver(recvmmsg::Receiver);
 

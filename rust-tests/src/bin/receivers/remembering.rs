@@ -9,8 +9,9 @@ use rust_tests::sys::net;
 
 use crate::array::Array;
 use crate::cell::Cell;
-use crate::measure::{COUNTED, DEPTH, Drive, Round, WARM_UP};
+use crate::measure::{COUNTED, DEPTH, Drive, WARM_UP};
 use crate::remembered::remember;
+use crate::round::Round;
 
 /// How the buffers lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 
 use crate::clock::nanoseconds;
 use crate::feed::{Checker, Size};
-use crate::measure::Round;
 use crate::receiver::Receiver;
+use crate::round::Round;
 use crate::source::Source;
 
 /// An empty datagram: the sender is ready; it may begin; it has sent all there is.

@@ -8,9 +8,10 @@ use anyhow::Result;
 use rust_tests::sys::net::{controls, set_option};
 
 use crate::feed::Message;
-use crate::measure::{Bench, Round};
+use crate::measure::Bench;
 use crate::receiver;
 use crate::recvmmsg;
+use crate::round::Round;
 
 /// Room for one control message with an int.
 const CONTROL: usize = 24;
