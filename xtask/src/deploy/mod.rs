@@ -4,6 +4,8 @@
 //! remember is in `/var/lib/fastnet/deploy` there and nowhere here, so that a deploy which was cut off goes on from
 //! any machine.
 
+#[cfg(test)]
+mod by_hand;
 mod far;
 mod package;
 mod plan;

@@ -95,7 +95,7 @@ impl Rehearsal {
 }
 
 /// `FASTNET_DEB`, else the package of any `disk` kernel built in `target/kernel`.
-fn good() -> PathBuf {
+pub fn good() -> PathBuf {
     let built = || {
         let kernels = Workspace::locate().unwrap().target.join("kernel");
         let packages = fs::read_dir(kernels)
@@ -110,7 +110,7 @@ fn good() -> PathBuf {
 }
 
 /// The good kernel's release.
-fn release() -> String {
+pub fn release() -> String {
     let name = good().file_name().unwrap().to_string_lossy().into_owned();
     name["linux-image-".len()..name.find('_').unwrap()].to_owned()
 }
