@@ -8,6 +8,7 @@ mod deploy;
 mod digest;
 mod download;
 mod exit;
+mod folder;
 mod guest;
 mod host;
 mod kernel;

@@ -11,12 +11,12 @@ mod sums;
 mod token;
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::exit::{self, Classify, Exit};
+use crate::folder;
 use crate::workspace::Workspace;
 use api::Api;
 use archive::Archive;
@@ -118,25 +118,16 @@ fn unpack(archives: Vec<Archive>, slots: &[Slot], out: &Path) -> Result<()> {
     let names = slots.iter().map(|slot| &slot.artifact.name);
     let moves: Vec<_> = names.map(|name| (out.join(format!(".{name}.partial")), out.join(name))).collect();
     let unpacked = archives.into_iter().zip(&moves).try_for_each(|(archive, (partial, _))| {
-        remove(partial)?;
+        folder::remove(partial)?;
         fs::create_dir(partial).exit(Exit::Host, || format!("cannot make {}", partial.display()))?;
         archive.unpack(partial)
     });
     if unpacked.is_err() {
-        moves.iter().try_for_each(|(partial, _)| remove(partial))?;
+        moves.iter().try_for_each(|(partial, _)| folder::remove(partial))?;
         return unpacked;
     }
     for (partial, place) in &moves {
         fs::rename(partial, place).with_context(|| format!("moving {}", place.display()))?;
     }
     Ok(())
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(cause) if cause.kind() != ErrorKind::NotFound => {
-            Err(cause).with_context(|| format!("removing {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
 }

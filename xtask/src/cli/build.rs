@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::kernel::KernelArgs;
+use crate::host::Purpose;
 
 /// What to build, in which packages, and by whom.
 #[derive(Args, Clone, Debug)]
@@ -67,6 +68,15 @@ pub enum Format {
     Deb,
     /// Fedora's: kernel, kernel-devel and kernel-headers.
     Rpm,
+}
+
+impl From<Format> for Purpose {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Deb => Self::Deb,
+            Format::Rpm => Self::Rpm,
+        }
+    }
 }
 
 /// The value of `--package`.

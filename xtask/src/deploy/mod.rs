@@ -15,7 +15,7 @@ mod rehearsal;
 mod run;
 mod ssh;
 
-pub use package::{Format, Package};
+pub use package::Package;
 pub use plan::{Plan, Trial};
 pub use run::{deploy, format, roll_back, status};
 pub use ssh::Host;

@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::cli;
+use crate::cli::Format;
 use crate::digest::sha256_file;
 use crate::exit::{Classify, Exit, error};
-
-pub use cli::Format;
 
 /// A kernel image's package, as a plan speaks of it.
 #[derive(Clone, Debug)]
@@ -56,20 +54,6 @@ impl Package {
             kib: size.div_ceil(1024),
         })
     }
-
-    /// Whether `path` is a kernel image's package, and not its headers' or symbols'.
-    pub fn is_image(path: &Path, format: Format) -> bool {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match format {
-            Format::Deb => {
-                name.starts_with("linux-image-") && name.ends_with(".deb") && !name.contains("-dbg_")
-            }
-            Format::Rpm => {
-                let version = name.strip_prefix("kernel-").unwrap_or_default();
-                name.ends_with(".rpm") && version.starts_with(|c: char| c.is_ascii_digit())
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -93,17 +77,5 @@ mod tests {
             assert_eq!(Exit::of(&open(name).unwrap_err()), 2, "{name}");
         }
         assert_eq!(Exit::of(&Package::open(Path::new("/nonexistent/a_amd64.deb")).unwrap_err()), 2);
-    }
-
-    #[test]
-    fn the_image_is_told_from_what_lies_beside() {
-        let images = |names: &[&str], format| -> Vec<bool> {
-            names.iter().map(|name| Package::is_image(Path::new(name), format)).collect()
-        };
-        let debs =
-            ["linux-image-6.12_1_amd64.deb", "linux-image-6.12-dbg_1_amd64.deb", "linux-headers-6.12_1.deb"];
-        assert_eq!(images(&debs, Format::Deb), [true, false, false]);
-        let rpms = ["kernel-6.12-1.x86_64.rpm", "kernel-devel-6.12-1.x86_64.rpm", "kernel-headers-6.12.rpm"];
-        assert_eq!(images(&rpms, Format::Rpm), [true, false, false]);
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::far::{ACCEPT, ARM, CHECK, CONFIRM, DEPART, INSTALL, PROVE, RETREAT, Script, WITHDRAW};
-use super::package::{Format, Package};
-use crate::cli;
+use super::package::Package;
+use crate::cli::{self, Format};
 
 /// How a kernel has to prove itself.
 #[derive(Clone, Debug)]

@@ -10,8 +10,10 @@ use tempfile::TempDir;
 use xshell::cmd;
 
 use super::*;
+use crate::cli::Format;
 use crate::exit::Exit;
 use crate::guest::qemu::Accel;
+use crate::kernel::package::is_image;
 use crate::machine::disk::{self, Loader};
 use crate::machine::running::Machine;
 use crate::machine::ssh::HOST;
@@ -101,7 +103,7 @@ pub fn good() -> PathBuf {
         let packages = fs::read_dir(kernels)
             .ok()?
             .filter_map(|tree| fs::read_dir(tree.ok()?.path().join("packages-disk")).ok());
-        packages.flatten().map(|file| file.unwrap().path()).find(|path| Package::is_image(path, Format::Deb))
+        packages.flatten().map(|file| file.unwrap().path()).find(|path| is_image(path, Format::Deb))
     };
     std::env::var_os("FASTNET_DEB")
         .map(PathBuf::from)

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::far::{FORMAT, STATUS, WHERE};
-use super::package::{Format, Package};
+use super::package::Package;
 use super::plan::{Plan, Step, Undo, Work};
 use super::position::{Position, Word};
 use super::ssh::{Host, Trouble};
+use crate::cli::Format;
 use crate::exit::{Exit, error};
 use crate::progress::{Progress, Unit};
 

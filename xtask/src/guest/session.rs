@@ -47,6 +47,13 @@ pub struct Outcome {
     pub boot: Option<Duration>,
 }
 
+impl Outcome {
+    /// Adds verdicts that are final, and hands them to `on_case`.
+    pub fn add(&mut self, cases: impl IntoIterator<Item = Case>, on_case: &dyn Fn(&Case)) {
+        self.cases.extend(cases.into_iter().inspect(on_case));
+    }
+}
+
 /// What a guest's watcher hears.
 pub enum Event {
     /// A line of the console.
@@ -101,10 +108,7 @@ pub fn run(
             child.kill()?;
             killed = Some(End::Killed(why));
         }
-        for case in watch.judge.finished() {
-            on_case(&case);
-            outcome.cases.push(case);
-        }
+        outcome.add(watch.judge.finished(), on_case);
     }
     let status = child.wait()?;
     if killed.is_none() && watch.heard.is_none() {
@@ -113,8 +117,7 @@ pub fn run(
     outcome.boot = watch.boot;
     let end = killed.unwrap_or_else(|| End::Exited(format!("QEMU ended by itself: {status}")));
     let (cases, not_run) = watch.judge.end(&end, Instant::now());
-    cases.iter().for_each(on_case);
-    outcome.cases.extend(cases);
+    outcome.add(cases, on_case);
     outcome.not_run = not_run;
     Ok(outcome)
 }

@@ -16,6 +16,7 @@ use super::{layout, sbom};
 use crate::cli::{self, Format};
 use crate::digest;
 use crate::exit::{Exit, error};
+use crate::folder;
 use crate::process;
 
 /// What rpmbuild would else say of this host and this hour; a shell reads it.
@@ -40,8 +41,8 @@ pub fn package(
         return Ok(build);
     }
     let folder = layout::packages(&tree.dir, &build.manifest.config);
-    if build.manifest.packages.is_empty() && folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
+    if build.manifest.packages.is_empty() {
+        folder::remove(&folder)?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
 
@@ -85,8 +86,7 @@ fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -
         Format::Rpm => ("binrpm-pkg", make.objtree.join("rpmbuild/RPMS/x86_64"), "rpmbuild"),
     };
     let work = make.objtree.join(work);
-    let clear = || if work.exists() { fs::remove_dir_all(&work) } else { Ok(()) };
-    clear().with_context(|| format!("clearing {}", work.display()))?;
+    folder::remove(&work)?;
     for leftover in found(&left, |path| is(path, format))? {
         fs::remove_file(leftover)?;
     }
@@ -108,7 +108,7 @@ fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -
 
     let mut packages = Vec::new();
     for package in found(&left, |path| is(path, format))? {
-        let kept = folder.join(name(&package));
+        let kept = folder.join(package.file_name().unwrap_or_default());
         fs::rename(&package, &kept)
             .with_context(|| format!("moving {} to {}", package.display(), kept.display()))?;
         packages.push(Artifact::of(kept)?);
@@ -118,7 +118,7 @@ fn make_one(make: &mut Make<'_>, format: Format, release: &str, folder: &Path) -
     {
         fs::remove_file(note)?;
     }
-    clear().with_context(|| format!("clearing {}", work.display()))?;
+    folder::remove(&work)?;
     ensure!(!packages.is_empty(), "{target} ended well, but left no package in {}", left.display());
     Ok(packages)
 }
@@ -130,9 +130,9 @@ fn verify(build: &KernelBuild) -> Result<()> {
         let path = &package.path;
         let shell = process::shell(&build.dir)?;
         let (list, wanted) = if is(path, Format::Deb) {
-            (process::read(cmd!(shell, "dpkg-deb --contents {path}"))?, in_deb(&name(path), release))
+            (process::read(cmd!(shell, "dpkg-deb --contents {path}"))?, in_deb(&package.name(), release))
         } else {
-            (process::read(cmd!(shell, "rpm -qpl {path}"))?, in_rpm(&name(path), release))
+            (process::read(cmd!(shell, "rpm -qpl {path}"))?, in_rpm(&package.name(), release))
         };
         ensure!(!wanted.is_empty(), "{} is no package that was asked for", path.display());
         for file in wanted {
@@ -184,12 +184,31 @@ fn in_rpm(name: &str, release: &str) -> Vec<String> {
     }
 }
 
-fn is(path: &Path, format: Format) -> bool {
-    path.extension().is_some_and(|kind| kind == cli::name(&format).as_str())
+/// Whether `path` is a kernel image's package, by its name.
+pub fn is_image(path: &Path, format: Format) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    is(path, format)
+        && match format {
+            Format::Deb => name.starts_with("linux-image-") && !name.contains("-dbg_"),
+            // What modules are built against is kernel-devel, what programs are is kernel-headers.
+            Format::Rpm => name
+                .strip_prefix("kernel-")
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())),
+        }
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+/// Whether `path` is the package of what modules are built against.
+pub fn are_headers(path: &Path, format: Format) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let start = match format {
+        Format::Deb => "linux-headers-",
+        Format::Rpm => "kernel-devel-",
+    };
+    is(path, format) && name.starts_with(start)
+}
+
+fn is(path: &Path, format: Format) -> bool {
+    path.extension().is_some_and(|kind| kind == cli::name(&format).as_str())
 }
 
 /// The files directly in `folder` that `wanted` says yes to; none where there is no folder.
@@ -201,4 +220,21 @@ fn found(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> 
         .into_iter()
         .filter(|path| wanted(path))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_image_is_told_from_what_lies_beside() {
+        let images = |names: &[&str], format| -> Vec<bool> {
+            names.iter().map(|name| is_image(Path::new(name), format)).collect()
+        };
+        let debs =
+            ["linux-image-6.12_1_amd64.deb", "linux-image-6.12-dbg_1_amd64.deb", "linux-headers-6.12_1.deb"];
+        assert_eq!(images(&debs, Format::Deb), [true, false, false]);
+        let rpms = ["kernel-6.12-1.x86_64.rpm", "kernel-devel-6.12-1.x86_64.rpm", "kernel-headers-6.12.rpm"];
+        assert_eq!(images(&rpms, Format::Rpm), [true, false, false]);
+    }
 }

@@ -14,6 +14,7 @@ use super::launcher::Compilers;
 use super::manifest::{Artifact, Manifest};
 use crate::cli::KernelArgs;
 use crate::exit::{Exit, error};
+use crate::folder;
 use crate::lock::FileLock;
 use crate::process;
 use crate::progress;
@@ -44,7 +45,7 @@ pub fn verify(
     let home = place.join("home");
     let lock = workspace.target.join("made-again.lock");
     let _lock = FileLock::take(&lock, "building again")?;
-    remove(&place)?;
+    folder::remove(&place)?;
     fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
 
     let jobs = compilers.jobs + 1;
@@ -74,7 +75,7 @@ pub fn verify(
     }
     let files = compare(manifest, &Manifest::read(Path::new(&last))?)?;
     if files.iter().all(|(_, differences)| differences.is_empty()) {
-        remove(&place)?;
+        folder::remove(&place)?;
     }
     let named = if renamed { ", on a host of another name" } else { "" };
     let otherwise = format!(
@@ -137,11 +138,4 @@ fn compare(one: &Manifest, other: &Manifest) -> Result<Vec<(String, Vec<String>)
         files.push((one.name(), differences));
     }
     Ok(files)
-}
-
-fn remove(place: &Path) -> Result<()> {
-    if place.exists() {
-        fs::remove_dir_all(place).with_context(|| format!("removing {}", place.display()))?;
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use xshell::cmd;
 
 use super::recipe::{self, ESP_SERIAL, ROOT_UUID, SUITE};
 use crate::exit::{Classify, Exit, error};
+use crate::folder;
 use crate::host::room;
 use crate::lock::FileLock;
 use crate::process;
@@ -43,9 +44,7 @@ pub fn obtain(workspace: &Workspace, loader: Loader) -> Result<Disk> {
     if !folder.exists() {
         room::require(&disks, ROOM)?;
         let unfinished = disks.join(format!("{digest}.making"));
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).with_context(|| format!("clearing {}", unfinished.display()))?;
-        }
+        folder::remove(&unfinished)?;
         fs::create_dir(&unfinished).exit(Exit::Host, || format!("creating {}", unfinished.display()))?;
         make(loader, &unfinished)?;
         fs::rename(&unfinished, &folder).with_context(|| format!("moving a disk to {}", folder.display()))?;

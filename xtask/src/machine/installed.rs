@@ -16,6 +16,7 @@ use crate::guest::session::Outcome;
 use crate::guest::splat::{self, Meaning};
 use crate::guest::verdict::{self, Case, Verdict};
 use crate::kernel::manifest::Manifest;
+use crate::kernel::package::{are_headers, is_image};
 
 /// From power-on or reboot to a login, emulated, on a busy host: ten times what it takes on an idle one.
 const BOOT: Duration = Duration::from_mins(10);
@@ -106,8 +107,7 @@ impl<'a> Installation<'a> {
         let name = format!("{}::{name}", cli::name(&self.format));
         let duration = started.elapsed();
         let case = Case { name, verdict, why, duration, output: Vec::new(), console: Vec::new() };
-        on_case(&case);
-        outcome.cases.push(case);
+        outcome.add([case], on_case);
         done.is_ok()
     }
 
@@ -193,20 +193,8 @@ impl<'a> Installation<'a> {
 
 /// The packages that hold the kernel and its headers.
 fn packages(manifest: &Manifest, format: Format) -> Result<Vec<&Path>> {
-    let kind = cli::name(&format);
-    let prefixes = match format {
-        Format::Deb => ["linux-image-", "linux-headers-"],
-        // `kernel-6`, since kernel-devel and kernel-headers are others.
-        Format::Rpm => [&*format!("kernel-{}", &manifest.release[..1]), "kernel-devel-"],
-    };
     let paths = manifest.packages.iter().map(|package| package.path.as_path());
-    let packages: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|its| its == kind.as_str()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            prefixes.iter().any(|prefix| name.starts_with(prefix))
-        })
-        .collect();
+    let packages: Vec<_> = paths.filter(|path| is_image(path, format) || are_headers(path, format)).collect();
     ensure!(packages.len() == 2, "{} packages are a kernel's or its headers', not 2", packages.len());
     Ok(packages)
 }

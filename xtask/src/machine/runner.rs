@@ -58,17 +58,13 @@ pub fn run(
             }
             Err(RecvTimeoutError::Disconnected) => break End::Exited("QEMU ended".to_owned()),
         }
-        for case in judge.finished() {
-            on_case(&case);
-            outcome.cases.push(case);
-        }
+        outcome.add(judge.finished(), on_case);
         if judge.complete() || judge.doomed() {
             break End::Exited("the runner was done".to_owned());
         }
     };
     let (cases, not_run) = judge.end(&end, Instant::now());
-    cases.iter().for_each(on_case);
-    outcome.cases.extend(cases);
+    outcome.add(cases, on_case);
     outcome.not_run = not_run;
     Ok(outcome)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cli::{BuildArgs, Format, Launcher};
+use crate::cli::{BuildArgs, Launcher};
 use crate::exit::{Exit, error};
 use crate::host::{self, Purpose};
 use crate::kernel::launcher::Compilers;
@@ -13,10 +13,7 @@ use crate::workspace::Workspace;
 /// Builds, and prints the manifest's path alone on stdout.
 pub fn run(workspace: &Workspace, args: &BuildArgs) -> Result<()> {
     let formats = &args.package.0;
-    let packages = formats.iter().map(|format| match format {
-        Format::Deb => Purpose::Deb,
-        Format::Rpm => Purpose::Rpm,
-    });
+    let packages = formats.iter().copied().map(Purpose::from);
     let distcc = (args.launcher == Some(Launcher::Distcc)).then_some(Purpose::Distcc);
     let again = args.verify_reproducible.then_some(Purpose::Reproduce);
     let needed: Vec<_> =

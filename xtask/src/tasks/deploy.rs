@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cli::DeployArgs;
-use crate::deploy::{self, Format, Host, Package, Plan, Trial};
+use crate::cli::{DeployArgs, Format};
+use crate::deploy::{self, Host, Package, Plan, Trial};
 use crate::host::{self, Purpose};
 use crate::kernel;
 use crate::kernel::launcher::Compilers;
+use crate::kernel::package::is_image;
 use crate::workspace::Workspace;
 
 /// One host after the other, up to the first that fails.
@@ -57,13 +58,9 @@ fn one(workspace: &Workspace, arguments: &DeployArgs, host: &Host) -> Result<()>
 
 /// The package of the kernel that the arguments speak of, built where it is not yet.
 fn built(workspace: &Workspace, arguments: &DeployArgs, format: Format) -> Result<Package> {
-    let purpose = match format {
-        Format::Deb => Purpose::Deb,
-        Format::Rpm => Purpose::Rpm,
-    };
-    host::require(&[Purpose::Fetch, Purpose::Build, purpose], arguments.kernel.yes)?;
+    host::require(&[Purpose::Fetch, Purpose::Build, format.into()], arguments.kernel.yes)?;
     let build = kernel::build_packages(workspace, &arguments.kernel, &[format], Compilers::of_host()?)?;
     let mut paths = build.manifest.packages.iter().map(|package| &package.path);
-    let image = paths.find(|path| Package::is_image(path, format)).context("no image among the packages")?;
+    let image = paths.find(|path| is_image(path, format)).context("no image among the packages")?;
     Package::open(image)
 }

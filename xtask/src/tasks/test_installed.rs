@@ -17,11 +17,7 @@ use crate::workspace::Workspace;
 
 /// Runs the command.
 pub fn run(workspace: &Workspace, arguments: &TestArgs, format: Format) -> Result<()> {
-    let package = match format {
-        Format::Deb => Purpose::Deb,
-        Format::Rpm => Purpose::Rpm,
-    };
-    let needed = [Purpose::Fetch, Purpose::Build, package, Purpose::Guest, Purpose::Machine];
+    let needed = [Purpose::Fetch, Purpose::Build, format.into(), Purpose::Guest, Purpose::Machine];
     host::require(&needed, arguments.kernel.yes)?;
     let config = match arguments.kernel.config {
         // No disk is known to the guest's kernel.

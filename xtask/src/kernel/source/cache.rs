@@ -1,13 +1,13 @@
 //! The cache of pristine trees: `sources/<key>/` is a whole tree or not there.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::download::room;
 use crate::exit::{Classify, Exit};
+use crate::folder;
 use crate::lock::FileLock;
 use crate::workspace::Workspace;
 
@@ -49,37 +49,28 @@ pub fn tree(
     let _lock = FileLock::take(&downloads.with_added_extension("lock"), what)
         .exit(Exit::Host, || format!("cannot use {} ({ELSEWHERE})", parent.display()))?;
     if place.is_dir() {
-        remove(&downloads)?;
+        folder::remove(&downloads)?;
         return Ok(place);
     }
     let workshop = Workshop { tree: downloads.join("tree"), downloads };
-    remove(&workshop.tree)?;
+    folder::remove(&workshop.tree)?;
     create(&workshop.tree)?;
     if let Err(error) = make(&workshop).and_then(|()| makefile::version(&workshop.tree)) {
-        remove(&workshop.tree)?;
+        folder::remove(&workshop.tree)?;
         if room::ran_out(&error) {
             // What a full disk needs most is room: not even a download to resume is worth it.
-            remove(&workshop.downloads)?;
+            folder::remove(&workshop.downloads)?;
             return Err(error)
                 .exit(Exit::Host, || format!("no room in {} ({ELSEWHERE})", workspace.cache.display()));
         }
         return Err(error);
     }
     fs::rename(&workshop.tree, &place).with_context(|| format!("moving a tree to {}", place.display()))?;
-    remove(&workshop.downloads)?;
+    folder::remove(&workshop.downloads)?;
     Ok(place)
 }
 
 /// Makes a folder of the cache.
 pub fn create(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).exit(Exit::Host, || format!("cannot make {} ({ELSEWHERE})", dir.display()))
-}
-
-fn remove(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-            Err(cause).with_context(|| format!("removing {}", dir.display()))
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,6 +1,5 @@
 //! One commit of a git repository, without its history.
 
-use std::fs;
 use std::iter;
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use git2::{Oid, Repository};
 use crate::digest;
 use crate::download::http;
 use crate::exit::{self, Classify, Exit};
+use crate::folder;
 use crate::kernel::catalog::Git;
 use crate::progress::{Progress, Unit};
 use crate::workspace::Workspace;
@@ -57,9 +57,7 @@ fn open(place: &Path, git: &Git) -> Result<(Repository, Oid)> {
 /// Downloads the tag, what it leads to and nothing older, into a repository in the workshop.
 fn fetch(workshop: &Workshop, git: &Git) -> Result<(Repository, Oid)> {
     let dir = workshop.downloads.join("repository");
-    if dir.exists() {
-        fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
-    }
+    folder::remove(&dir)?;
     let pack = workshop.downloads.join("pack");
     let tag = upload_pack::fetch(&git.url, &git.tag, &pack)
         .or_else(|failure| http::failed(&git.tag, vec![(&git.url, failure)]))?;
