@@ -13,7 +13,7 @@ const ROUNDS: u64 = 1_000_000;
 /// Processes a CPU: one works while the others wait, for a message that does not come or for the kernel to tidy up.
 const WORKERS: usize = 4;
 /// Of these, one kind does so many before the next has its turn.
-const TURN: u64 = 500;
+const TURN: u64 = 100;
 
 const KINDS: [(Kind, Abi); 9] = [
     (Kind::Udp4, Abi::Native),
