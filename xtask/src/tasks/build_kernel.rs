@@ -37,11 +37,11 @@ pub fn run(workspace: &Workspace, args: &BuildArgs) -> Result<()> {
 /// Builds the same again, and shows each file that differs.
 fn verify(workspace: &Workspace, args: &BuildArgs, compilers: Compilers, manifest: &Manifest) -> Result<()> {
     let verdict = reproduce::verify(workspace, &args.kernel, compilers, manifest)?;
-    println!("built twice, the second time {}", verdict.otherwise);
+    eprintln!("built twice, the second time {}", verdict.otherwise);
     for (name, differences) in &verdict.files {
-        println!("{} {name}", if differences.is_empty() { "equal " } else { "DIFFERS" });
+        eprintln!("{} {name}", if differences.is_empty() { "equal " } else { "DIFFERS" });
         for line in differences {
-            println!("    {line}");
+            eprintln!("    {line}");
         }
     }
     let differing = verdict.files.iter().filter(|(_, differences)| !differences.is_empty()).count();

@@ -26,8 +26,13 @@ fn other_circumstances_make_the_same() {
     let outcome = world.run("build-kernel --verify-reproducible");
     outcome.passed();
     for line in ["equal  bzImage", "equal  vmlinux", "equal  linux-libc-dev_1.deb", "400 days later"] {
-        assert!(outcome.stdout.contains(line), "no `{line}` in {}", outcome.stdout);
+        assert!(outcome.stderr.contains(line), "no `{line}` in {}", outcome.stderr);
     }
+    assert!(
+        outcome.stdout.ends_with("/manifest.json\n") && outcome.stdout.lines().count() == 1,
+        "{}",
+        outcome.stdout
+    );
     assert!(!world.path("root/target/made-again/from-nothing").exists());
 }
 
@@ -36,7 +41,7 @@ fn what_cannot_be_made_again_is_told_member_by_member() {
     let world = world("pwd -P > tmp-pkg/usr/include/asm/unistd_64.h");
     let outcome = world.run("build-kernel --package deb --verify-reproducible");
     outcome.failed(1, &["1 of 3 files cannot be made again", "made-again/from-nothing"]);
-    let said = &outcome.stdout;
+    let said = &outcome.stderr;
     let told: Vec<_> = said.lines().filter(|line| line.starts_with("    data ")).collect();
     assert_eq!(told.len(), 1, "{said}");
     assert!(told[0].starts_with("    data ./usr/include/asm/unistd_64.h: sha256 "), "{said}");
@@ -61,7 +66,7 @@ fn each_circumstance_is_another() {
     let seen: Vec<_> = seen.lines().collect();
     let (first, second) = seen.split_at(4);
     assert_eq!(second.len(), 4, "{seen:?}");
-    let renamed = outcome.stdout.contains("on a host of another name");
+    let renamed = outcome.stderr.contains("on a host of another name");
     for (one, other) in first.iter().zip(second).take(if renamed { 4 } else { 3 }) {
         assert_ne!(one, other, "{seen:?}");
     }
