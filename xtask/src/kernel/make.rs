@@ -45,6 +45,10 @@ const SETTLED: [(&str, &str); 11] = [
     ("GIT_CONFIG_NOSYSTEM", "1"),
 ];
 
+/// The compilers, whatever else a host has. Not one for Rust, which our kernels have none of: the configuration would
+/// name its version, and rustup's installs itself where it finds none.
+const TOOLS: [&str; 3] = ["CC=gcc", "HOSTCC=gcc", "RUSTC=false"];
+
 /// make for one objtree.
 pub struct Make<'a> {
     /// The patched tree.
@@ -95,7 +99,7 @@ impl<'a> Make<'a> {
         let (objtree, jobs) = (self.objtree, self.jobs.to_string());
         let command = cmd!(
             shell,
-            "make --no-print-directory --output-sync=target -j{jobs} O={objtree} CC=gcc HOSTCC=gcc {targets...}"
+            "make --no-print-directory --output-sync=target -j{jobs} O={objtree} {TOOLS...} {targets...}"
         )
         .env_clear()
         .envs(environment())
@@ -128,7 +132,7 @@ impl<'a> Make<'a> {
 
 /// What else than its inputs decides what comes out of a build.
 pub fn settings() -> String {
-    format!("{SETTLED:?}")
+    format!("{SETTLED:?}{TOOLS:?}")
 }
 
 /// The first line of what the compiler says of its version.

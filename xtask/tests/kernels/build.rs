@@ -142,6 +142,19 @@ fn a_make_that_outlives_us_keeps_the_tree_locked() {
     within_a_minute(move || lock.lock().unwrap());
 }
 
+/// Kconfig asks for its version, which would be in the configuration; and rustup's takes a long way to answer where it
+/// has not been installed.
+#[test]
+fn a_hosts_rust_is_not_asked() {
+    let world = World::new();
+    world.tool("rustc", &format!("echo >{}", world.path("asked").display()));
+    let makefile =
+        world.read("linux/Makefile").replace("tinyconfig:\n", "tinyconfig:\n\t-@$(RUSTC) --version\n");
+    world.write("linux/Makefile", format!("RUSTC = rustc\n{makefile}"));
+    world.run("build-kernel").passed();
+    assert!(!world.path("asked").exists());
+}
+
 /// scripts/build-version counts the packagings of an objtree in .version, and what it says is linked into the kernel.
 #[test]
 fn an_rpm_after_another_has_the_same_kernel() {
