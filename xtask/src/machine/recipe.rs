@@ -54,9 +54,12 @@ impl Loader {
                 "grub-editenv /boot/grub/grubenv create
                  cp /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed /boot/efi/EFI/BOOT/BOOTX64.EFI"
             }
-            // Nothing is mounted here, so kernel-install takes the ESP for a folder of the root's.
+            // Nothing is mounted here, so kernel-install takes the ESP for a folder of the root's. Debian's hooks ask
+            // bootctl whether it is installed, which looks into EFI/systemd.
             Self::SystemdBoot => {
-                "cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi /boot/efi/EFI/BOOT/BOOTX64.EFI
+                "mkdir /boot/efi/EFI/systemd
+                 cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi /boot/efi/EFI/systemd
+                 cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi /boot/efi/EFI/BOOT/BOOTX64.EFI
                  cd /lib/modules
                  for it in *; do kernel-install add $it /boot/vmlinuz-$it /boot/initrd.img-$it; done
                  sed -i s,/boot/efi,, /boot/efi/loader/entries/*"

@@ -31,11 +31,13 @@ const TOOLS: &[&str] = &[
     "grub-editenv",
     "grub-probe",
     "id",
+    "od",
     "perl",
     "sudo",
     "sync",
     "systemctl",
     "systemd-run",
+    "tail",
     "uname",
     "update-grub",
 ];

@@ -8,10 +8,7 @@ need_in() { # FOLDER
     du -kc "$1"/*"-$(uname -r)"* "$1"/*/"$(uname -r)" 2>/dev/null | awk 'END { print int($1 * 1.2) + 4096 }'
 }
 
-secure_boot() {
-    variable=$root/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
-    [ -e "$variable" ] && [ "$(od -An -tu1 -j4 -N1 "$variable" | tr -d ' ')" = 1 ]
-}
+secure_boot() { [ "$(firmware SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c | od -An -tu1 | tr -d ' ')" = 1 ]; }
 
 watchdog() {
     for dog in "$root"/sys/class/watchdog/watchdog*; do
