@@ -72,7 +72,8 @@ impl Rehearsal {
     fn image(&self) -> String {
         self.shell(
             "uname -r; ls /boot /etc/grub.d /etc/systemd/system /var/lib/fastnet /etc/default/grub.d /boot/efi/loader/entries 2>&1
-             grub-editenv - list; grep -v ^# /boot/grub/grub.cfg; bootctl list --json=short 2>/dev/null
+             grub-editenv - list; grep -v ^# /boot/grub/grub.cfg
+             cd /boot/efi/loader/entries && cat ./* /sys/firmware/efi/efivars/LoaderEntry[DO]* | tr -d '\\000'
              dpkg-query --show 'linux-image*'",
         )
     }
