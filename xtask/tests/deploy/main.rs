@@ -59,6 +59,7 @@ fn what_a_host_lacks_is_named_and_nothing_is_left() {
         ("free-usr", "1", 3, "/usr has 0 MiB free"),
         ("boot-fills-up", "", 3, "No space left on device"),
         ("abstraction", "lvm", 3, "LVM or RAID"),
+        ("unknown-disk", "", 3, "grub-probe cannot tell what /boot/grub is on"),
         ("root/var/lib/dpkg/status", "", 3, "takes ."),
         ("uid", "1000", 3, "sudo without a password"),
         ("root/boot/vmlinuz-6.12-fastnet", "", 3, "not from a deploy"),
@@ -66,6 +67,12 @@ fn what_a_host_lacks_is_named_and_nothing_is_left() {
         (
             "root/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
             "....\u{1}",
+            3,
+            "Secure Boot is on",
+        ),
+        (
+            "root/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+            "",
             3,
             "Secure Boot is on",
         ),

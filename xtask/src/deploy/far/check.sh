@@ -8,7 +8,11 @@ need_in() { # FOLDER
     du -kc "$1"/*"-$(uname -r)"* "$1"/*/"$(uname -r)" 2>/dev/null | awk 'END { print int($1 * 1.2) + 4096 }'
 }
 
-secure_boot() { [ "$(firmware SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c | od -An -tu1 | tr -d ' ')" = 1 ]; }
+# On, too, where what the firmware says of it cannot be read.
+secure_boot() {
+    variable=SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
+    [ -e "$root/sys/firmware/efi/efivars/$variable" ] && [ "$(firmware $variable | od -An -tu1 | tr -d ' ')" != 0 ]
+}
 
 watchdog() {
     for dog in "$root"/sys/class/watchdog/watchdog*; do

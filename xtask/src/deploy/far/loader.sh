@@ -41,10 +41,15 @@ loader_name() {
 # Why the loader can't be trusted to boot something once, without a hand at the console; nothing where it can.
 loader_doubt() {
     [ "$loader" = grub ] || return 0
-    if [ -n "$("$grub-probe" --target=abstraction "$root/boot/$grub")" ]; then
+    if ! below=$("$grub-probe" --target=abstraction "$root/boot/$grub") ||
+        ! system=$("$grub-probe" --target=fs "$root/boot/$grub"); then
+        echo "$grub-probe cannot tell what /boot/$grub is on"
+        return
+    fi
+    if [ -n "$below" ]; then
         echo "/boot/$grub is on LVM or RAID, where GRUB can't take back what is to be booted once"
     fi
-    case $("$grub-probe" --target=fs "$root/boot/$grub") in
+    case $system in
         btrfs | zfs | squash4 | f2fs)
             echo "/boot/$grub is on a file system where GRUB can't take back what is to be booted once"
             ;;
