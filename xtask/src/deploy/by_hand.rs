@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rehearsal::{good, release};
+use crate::cli::Format;
 use crate::guest::qemu::Accel;
 use crate::machine::disk::{self, Loader};
 use crate::machine::running::Machine;
@@ -32,7 +33,7 @@ fn the_readmes_commands_verify_install_boot_and_check() {
     // As the download leaves them.
     let place = verify.split_whitespace().nth(1).unwrap();
     run(&format!("mkdir -p {place}"));
-    let packages = fs::read_dir(good().parent().unwrap()).unwrap();
+    let packages = fs::read_dir(good(Format::Deb).parent().unwrap()).unwrap();
     let packages: Vec<PathBuf> = packages.map(|file| file.unwrap().path()).collect();
     let paths: Vec<_> = packages.iter().map(PathBuf::as_path).collect();
     machine.ssh().copy(&paths, place, PATIENCE).unwrap();

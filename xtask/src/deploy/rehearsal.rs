@@ -74,15 +74,25 @@ impl Rehearsal {
             "uname -r; ls /boot /etc/grub.d /etc/systemd/system /var/lib/fastnet /etc/default/grub.d /boot/efi/loader/entries 2>&1
              grub-editenv - list; grep -v ^# /boot/grub/grub.cfg
              cd /boot/efi/loader/entries && cat ./* /sys/firmware/efi/efivars/LoaderEntry[DO]* | tr -d '\\000'
-             dpkg-query --show 'linux-image*'",
+             rpm --query --all; dpkg-query --show 'linux-image*' || :",
         )
+    }
+
+    /// Leaves the machine to rpm, which then knows one package: what kernels' packages ask for.
+    fn give_to_rpm(&self) {
+        self.shell(
+            "mv /var/lib/dpkg/status /var/lib/dpkg/status.away
+             printf '%s\\n' 'Name: base' 'Version: 1' 'Release: 1' 'Summary: A shell' 'License: MIT' 'BuildArch: noarch' \
+                 'Provides: /bin/sh' %description %files >base.spec
+             rpmbuild -bb --define '_rpmdir /root' base.spec && rpm --install noarch/base-1-1.noarch.rpm",
+        );
     }
 
     /// The good kernel's package, with a root folder's files added to it.
     fn worse(&self, files: &[(&str, &str)]) -> PathBuf {
         let root = self.folder.path().join("worse");
         let shell = process::shell(self.folder.path()).unwrap();
-        let good = good();
+        let good = good(Format::Deb);
         process::run(cmd!(shell, "rm -rf {root}")).unwrap();
         process::run(cmd!(shell, "dpkg-deb --raw-extract {good} {root}")).unwrap();
         for (name, content) in files {
@@ -97,24 +107,23 @@ impl Rehearsal {
     }
 }
 
-/// `FASTNET_DEB`, else the package of any `disk` kernel built in `target/kernel`.
-pub fn good() -> PathBuf {
+/// A package of any `disk` kernel built in `target/kernel`; or in `FASTNET_PACKAGES`, a folder.
+pub fn good(format: Format) -> PathBuf {
     let built = || {
-        let kernels = Workspace::locate().unwrap().target.join("kernel");
-        let packages = fs::read_dir(kernels)
-            .ok()?
-            .filter_map(|tree| fs::read_dir(tree.ok()?.path().join("packages-disk")).ok());
-        packages.flatten().map(|file| file.unwrap().path()).find(|path| is_image(path, Format::Deb))
+        let kernels = fs::read_dir(Workspace::locate().unwrap().target.join("kernel")).into_iter().flatten();
+        kernels.map(|tree| tree.unwrap().path().join("packages-disk")).collect()
     };
-    std::env::var_os("FASTNET_DEB")
-        .map(PathBuf::from)
-        .or_else(built)
-        .expect("no kernel: run `cargo xtask build-kernel --config disk --package deb`, or set FASTNET_DEB")
+    let given = std::env::var_os("FASTNET_PACKAGES").map(|folder| vec![PathBuf::from(folder)]);
+    let folders = given.unwrap_or_else(built);
+    let mut files = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    files.find_map(|file| Some(file.unwrap().path()).filter(|path| is_image(path, format))).expect(
+        "no kernel: run `cargo xtask build-kernel --config disk --package deb,rpm`, or set FASTNET_PACKAGES",
+    )
 }
 
 /// The good kernel's release.
 pub fn release() -> String {
-    let name = good().file_name().unwrap().to_string_lossy().into_owned();
+    let name = good(Format::Deb).file_name().unwrap().to_string_lossy().into_owned();
     name["linux-image-".len()..name.find('_').unwrap()].to_owned()
 }
 
@@ -136,18 +145,17 @@ const NO_NETWORK: &[(&str, &str)] = &[
 ];
 
 /// A full /boot first, which is refused before anything is copied; then a kernel that stays until it is taken back.
-fn proves_itself(loader: Loader) {
-    let rehearsal = Rehearsal::start(loader);
+fn proves_itself(rehearsal: &Rehearsal, good: &Path) {
     let (before, release) = (rehearsal.image(), release());
     let fill = "fallocate --length $(($(df --output=avail -B1 /boot | tail -n 1) - 5000000)) /boot/filler";
     rehearsal.shell(fill);
-    let (code, why) = rehearsal.deploy(&good(), WITHIN, "true").unwrap_err();
+    let (code, why) = rehearsal.deploy(good, WITHIN, "true").unwrap_err();
     assert_eq!(code, 3);
     assert!(why.contains("MiB free, a kernel needs") && why.contains("remove an old kernel"), "{why}");
     rehearsal.shell("rm /boot/filler");
     assert_eq!(rehearsal.image(), before);
 
-    rehearsal.deploy(&good(), WITHIN, &format!("test $(uname -r) = {release}")).unwrap();
+    rehearsal.deploy(good, WITHIN, &format!("test $(uname -r) = {release}")).unwrap();
     let said = status(&rehearsal.host).unwrap();
     assert!(said.contains(&format!("{release} is confirmed")), "{said}");
     roll_back(&rehearsal.host, &Plan::roll_back(PATIENCE), &|line| println!("{line}")).unwrap();
@@ -169,13 +177,21 @@ fn gives_way(package: &[(&str, &str)], within: u64, health: &str, code: u8, why:
 #[test]
 #[ignore = "boots a machine: minutes"]
 fn a_good_kernel_stays_until_it_is_taken_back() {
-    proves_itself(Loader::Grub);
+    proves_itself(&Rehearsal::start(Loader::Grub), &good(Format::Deb));
 }
 
 #[test]
 #[ignore = "boots a machine: minutes"]
 fn a_good_kernel_stays_with_systemd_boot() {
-    proves_itself(Loader::SystemdBoot);
+    proves_itself(&Rehearsal::start(Loader::SystemdBoot), &good(Format::Deb));
+}
+
+#[test]
+#[ignore = "boots a machine: minutes"]
+fn a_good_kernel_stays_where_rpm_installs() {
+    let rehearsal = Rehearsal::start(Loader::SystemdBoot);
+    rehearsal.give_to_rpm();
+    proves_itself(&rehearsal, &good(Format::Rpm));
 }
 
 #[test]
