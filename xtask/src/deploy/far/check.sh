@@ -11,7 +11,7 @@ need_in() { # FOLDER
 # On, too, where what the firmware says of it cannot be read.
 secure_boot() {
     variable=SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
-    [ -e "$root/sys/firmware/efi/efivars/$variable" ] && [ "$(firmware $variable | od -An -tu1 | tr -d ' ')" != 0 ]
+    [ -e "$efivars/$variable" ] && [ "$(firmware $variable | od -An -tu1 | tr -d ' ')" != 0 ]
 }
 
 watchdog() {

@@ -2,10 +2,11 @@
 # The boot loaders. Each is told in the same words: which entry boots a release, which boots by default, which boots
 # once. GRUB's entries are in its menu, or in files (BLS); systemd-boot's are files.
 
+efivars=$root/sys/firmware/efi/efivars
 firmware() { # NAME-VENDOR: a variable of the firmware, without its attributes
     # Through a pipe: tail and od seek in files, and these cannot be sought in.
     # shellcheck disable=SC2002
-    [ ! -e "$root/sys/firmware/efi/efivars/$1" ] || cat "$root/sys/firmware/efi/efivars/$1" | tail -c +5
+    [ ! -e "$efivars/$1" ] || cat "$efivars/$1" | tail -c +5
 }
 
 efi_variable() { firmware "$1-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" | tr -d '\000'; } # NAME: of the boot loader's
