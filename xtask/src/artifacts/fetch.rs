@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use indicatif::HumanBytes;
 
 use super::api::Api;
@@ -16,6 +16,7 @@ use crate::download::part::Part;
 use crate::download::room;
 use crate::download::{self, Address};
 use crate::exit::{Classify, Exit};
+use crate::folder;
 use crate::lock::FileLock;
 use crate::progress::{Group, Progress, Unit};
 use crate::workspace::Workspace;
@@ -52,7 +53,7 @@ impl Slot {
 
     /// Removes what was kept to go on with.
     pub fn clear(&self) -> Result<()> {
-        fs::remove_dir_all(&self.folder).with_context(|| format!("removing {}", self.folder.display()))
+        folder::remove(&self.folder)
     }
 
     /// Downloads the archive, if it is not there already; only what has the promised digest stays.

@@ -138,6 +138,13 @@ pub struct Cell {
     pub shape: Shape,
 }
 
+impl Cell {
+    /// Whether its name contains `part`; a `/` at the end of `part` is where a part of the name ends.
+    pub fn is_called(&self, part: &str) -> bool {
+        format!("{self}/").contains(part)
+    }
+}
+
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { family, size, messages, name, link } = self;
@@ -156,3 +163,20 @@ impl fmt::Display for Cell {
 /// What most is told of: 64 bytes, 1000 a call, without the sender's address.
 pub const BASE: Shape =
     Shape { family: Family::Ipv4, size: Size::Bytes(64), messages: 1000, name: false, link: Link::Loopback };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_ends_a_number() {
+        let of = |messages| Cell { receiver: Receiver::Recvmmsg, shape: Shape { messages, ..BASE } };
+        for part in ["/64/1000", "recvmm", "/64/1000/", "recvmmsg/ipv4/64/1000/"] {
+            assert!(of(1000).is_called(part), "{part}");
+        }
+        assert!(of(10_000).is_called("/64/1000"));
+        for part in ["/64/1000/", "/64/1000/name", "remembered"] {
+            assert!(!of(10_000).is_called(part), "{part}");
+        }
+    }
+}

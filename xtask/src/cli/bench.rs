@@ -78,7 +78,7 @@ pub enum BenchAction {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = BENCH_LOCAL)]
 pub struct BenchArgs {
-    /// Only cells whose name contains one of these, as in `remembered/ipv4` or `/64/1000`.
+    /// Only cells whose name contains one of these: `remembered/ipv4`, `/64/1000`, or `/64/1000/` without 10000.
     pub filter: Vec<String>,
 
     #[command(flatten)]

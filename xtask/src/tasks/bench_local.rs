@@ -124,8 +124,7 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
         None => plan::flavors(*quick).to_vec(),
     };
     let cells = |flavor: Flavor| -> Vec<Cell> {
-        let wanted =
-            |cell: &Cell| filter.is_empty() || filter.iter().any(|part| cell.to_string().contains(part));
+        let wanted = |cell: &Cell| filter.is_empty() || filter.iter().any(|part| cell.is_called(part));
         let icount = arguments.accel == BenchAccel::Icount;
         let all = if icount { plan::cells(*quick, flavor) } else { plan::streams(*quick, flavor) };
         let ours = match shard {
