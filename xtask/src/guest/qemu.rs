@@ -37,8 +37,12 @@ impl Accel {
             Self::Kvm => "host",
             // A named model, so that a guest is the same on every host. SMAP and SMEP catch a kernel that touches
             // user memory outside its windows; ERMS and FSRM, which `max` has, would turn copies into `rep movsb`,
-            // a loop of single bytes to a translator.
-            Self::Tcg => "qemu64,+smap,+smep,+rdrand,+rdseed",
+            // a loop of single bytes to a translator. Without cmpxchg16b, which SLUB is fond of: QEMU 7.2 can leave any
+            // bits in EFLAGS behind it (its helper reads them before `gen_update_cc_op()`), and an interrupt that comes
+            // right there returns with IOPL, NT or VM set. A busy host's guests died of it, by double faults.
+            Self::Tcg => "qemu64,-cx16,+smap,+smep,+rdrand,+rdseed",
+            // Figures are of a CPU that has it. It takes one interrupt right behind another, which a clock of
+            // instructions keeps a tick apart.
             Self::Icount => "qemu64",
         }
     }
@@ -165,6 +169,12 @@ fn words(text: &str) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_interrupt_returns_with_flags_that_cmpxchg16b_left() {
+        let mut models = Accel::Tcg.cpu().split(',');
+        assert!(models.any(|feature| feature == "-cx16"));
+    }
 
     #[test]
     fn what_init_is_to_do_ends_the_command_line() {
