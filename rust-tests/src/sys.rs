@@ -20,6 +20,7 @@ pub mod process;
 pub mod raw;
 mod receive;
 pub mod shape;
+pub mod stall;
 pub mod stamps;
 pub mod switches;
 pub mod uring;

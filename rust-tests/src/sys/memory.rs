@@ -81,6 +81,15 @@ impl Mapping {
         assert_eq!(result, 0, "mprotect: {}", io::Error::last_os_error());
     }
 
+    /// Gives the pages of `range` back; the next touch finds zeroes.
+    pub fn discard(&self, range: Range<usize>) {
+        assert!(range.start <= range.end && range.end <= self.len && range.start.is_multiple_of(PAGE));
+        let first = self.pointer(range.start).cast();
+        // SAFETY: pages of this mapping, to which nobody holds a reference.
+        let result = unsafe { libc::madvise(first, range.len(), libc::MADV_DONTNEED) };
+        assert_eq!(result, 0, "madvise: {}", io::Error::last_os_error());
+    }
+
     /// Copies bytes in.
     #[track_caller]
     pub fn write(&self, offset: usize, bytes: &[u8]) {

@@ -4,9 +4,10 @@ use std::os::fd::AsRawFd;
 
 use rust_tests::needs_remember;
 use rust_tests::sys::memory::{Mapping, PAGE};
+use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::udp4;
 use rust_tests::sys::process::as_nobody;
-use rust_tests::sys::{errno, remember_mmsghdr};
+use rust_tests::sys::{MMSGHDR_FORGET, Remember, errno, remember_mmsghdr};
 
 const MILLION: usize = 1_000_000;
 /// Bytes of a `struct mmsghdr`.
@@ -51,4 +52,23 @@ fn a_million_messages_in_disorder_take_40_bytes_each() {
         let result = remember_mmsghdr(receiver.as_raw_fd(), memory.address(0), vlen, 0);
         assert_eq!(errno(result), libc::ENOBUFS);
     });
+}
+
+/// The table of so many is of more than one page, and forgetting may not fail.
+#[test]
+fn a_socket_holds_1024_arrays_and_forgets_them() {
+    needs_remember!();
+    let (receiver, _) = udp4();
+    let fd = receiver.as_raw_fd();
+    let messages = Messages::new(1025, &Shape::payload(8));
+    for i in 0..1024 {
+        remember_mmsghdr(fd, messages.address(i), 1, 0).unwrap();
+    }
+    assert_eq!(errno(remember_mmsghdr(fd, messages.address(1024), 1, 0)), libc::ENOBUFS);
+    for i in [512, 0, 1023] {
+        remember_mmsghdr(fd, messages.address(i), 0, MMSGHDR_FORGET).unwrap();
+        remember_mmsghdr(fd, messages.address(1024), 1, 0).unwrap();
+        remember_mmsghdr(fd, messages.address(1024), 0, MMSGHDR_FORGET).unwrap();
+    }
+    receiver.forget_all().unwrap();
 }

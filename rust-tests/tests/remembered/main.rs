@@ -9,6 +9,7 @@ mod large;
 mod lifetime;
 mod owners;
 mod races;
+mod stalls;
 mod threads;
 
 use std::net::UdpSocket;

@@ -10,7 +10,7 @@ use rust_tests::sys::calls::{connect, disconnect, shut_down};
 use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::{replace_fd, set_option, udp4};
 use rust_tests::sys::process::{as_nobody, exec_nothing, fork};
-use rust_tests::sys::{MMSGHDR_FORGET, Remember, remember_mmsghdr};
+use rust_tests::sys::{MMSGHDR_FORGET, Remember, errno, remember_mmsghdr};
 
 use crate::{NOW, ONE_ARRAY, array};
 
@@ -143,6 +143,30 @@ fn send_and_close(fd: RawFd, sender: &UdpSocket, clock: Clock) {
 #[test]
 fn remember_forget_receive_and_close() {
     race(Duration::from_secs(3));
+}
+
+/// Whoever receives while the array is replaced uses the one or the other, and does not look at the headers.
+#[test]
+fn a_replaced_array_is_remembered_at_every_moment() {
+    needs_remember!();
+    let (receiver, _sender) = udp4();
+    let array = Messages::new(1, &Shape::payload(8));
+    receiver.remember(&array).unwrap();
+    let (fd, address) = (receiver.as_raw_fd(), array.address(0));
+    let clock = Clock(Instant::now() + Duration::from_secs(2));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while clock.ticks() {
+                // Headers that are spoiled, or half so, are refused.
+                let _ = remember_mmsghdr(fd, address, 1, 0);
+            }
+        });
+        while clock.ticks() {
+            array.reset_header(0);
+            array.spoil(0);
+            assert_eq!(errno(array.recv_unchecked(&(0..1), None, &receiver, NOW)), libc::EAGAIN);
+        }
+    });
 }
 
 mod long {

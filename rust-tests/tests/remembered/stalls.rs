@@ -1,0 +1,95 @@
+//! What others meet while a batch stands still, because a page that it copies to is not there yet.
+
+use std::net::UdpSocket;
+use std::ops::Range;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use rust_tests::sys::memory::PAGE;
+use rust_tests::sys::messages::{Messages, Shape};
+use rust_tests::sys::net::{option, udp4};
+use rust_tests::sys::process::{thread_id, wait_until_blocked_in};
+use rust_tests::sys::{Remember, errno, patience};
+use rust_tests::{needs_remember, needs_stall};
+
+use crate::NOW;
+
+/// Reaches into two whole pages of a buffer of four.
+const LARGE: [u8; 3 * PAGE] = [b'l'; 3 * PAGE];
+
+/// The first whole page of a message's buffer of four.
+fn page(messages: &Messages, i: usize) -> Range<usize> {
+    let first = messages.segments(i)[0].start.next_multiple_of(PAGE);
+    first..first + PAGE
+}
+
+/// The socket's own count of what it is charged.
+fn charged(socket: &UdpSocket) -> i32 {
+    let [charged] = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
+    charged
+}
+
+#[test]
+fn no_more_than_half_of_the_receive_buffer_waits_for_a_copy() {
+    needs_remember!();
+    let (receiver, sender) = udp4();
+    let mut shapes = vec![Shape::payload(1024); 63];
+    shapes.push(Shape::payload(4 * PAGE));
+    let messages = Messages::each(&shapes);
+    receiver.remember(&messages).unwrap();
+    let stall = needs_stall!(messages.memory(), page(&messages, 63));
+    for _ in 0..63 {
+        sender.send(&[b's'; 1024]).unwrap();
+    }
+    sender.send(&LARGE).unwrap();
+    let [limit] = option(&receiver, libc::SOL_SOCKET, libc::SO_RCVBUF).unwrap();
+    assert!(charged(&receiver) > limit / 2, "the test sends too little");
+    let theirs = receiver.try_clone().unwrap();
+    let thread = thread::spawn(move || messages.recv_unchecked(&(0..64), None, &theirs, NOW));
+    stall.wait();
+    assert!(charged(&receiver) <= limit / 2, "{} of {limit} are held back", charged(&receiver));
+    drop(stall);
+    assert_eq!(thread.join().unwrap().unwrap(), 64);
+    assert_eq!(charged(&receiver), 0);
+}
+
+#[test]
+fn whoever_finds_nothing_is_told_of_all_that_a_fault_brings_back() {
+    needs_remember!();
+    let (receiver, sender) = udp4();
+    let messages = Messages::new(3, &Shape::payload(4 * PAGE));
+    receiver.remember(&messages).unwrap();
+    let page = page(&messages, 0);
+    let stall = needs_stall!(messages.memory(), page.clone());
+    messages.memory().protect(page.end..page.end + PAGE, libc::PROT_NONE);
+    for payload in [&LARGE[..], b"1", b"2"] {
+        sender.send(payload).unwrap();
+    }
+    let theirs = receiver.try_clone().unwrap();
+    let faulty = thread::spawn(move || messages.recv_unchecked(&(0..3), None, &theirs, NOW));
+    stall.wait();
+    let waiting = [(); 2].map(|()| one_byte(&receiver));
+    drop(stall);
+    let put_back = Instant::now();
+    assert_eq!(errno(faulty.join().unwrap()), libc::EFAULT);
+    let mut came = waiting.map(|thread| thread.join().unwrap());
+    // A receiver whose time is up looks once more.
+    assert!(put_back.elapsed() < patience() / 2, "{:?}", put_back.elapsed());
+    came.sort_unstable();
+    assert_eq!(came, [b'1', b'2']);
+}
+
+/// A thread that waits for a datagram.
+fn one_byte(receiver: &UdpSocket) -> thread::JoinHandle<u8> {
+    let receiver = receiver.try_clone().unwrap();
+    let (id, its_id) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        id.send(thread_id()).unwrap();
+        let mut byte = [0];
+        assert_eq!(receiver.recv(&mut byte).unwrap(), 1);
+        byte[0]
+    });
+    wait_until_blocked_in(its_id.recv().unwrap(), libc::SYS_recvfrom);
+    thread
+}
