@@ -14,6 +14,8 @@ mod position;
 mod rehearsal;
 mod run;
 mod ssh;
+#[cfg(test)]
+mod way;
 
 pub use package::Package;
 pub use plan::{Plan, Trial};

@@ -1,6 +1,7 @@
 //! Deploys to a machine that boots from a disk, with a real boot loader and a real sshd. The bad kernels are the good
 //! one in a package that does something to it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use xshell::cmd;
 
+use super::run::Report;
+use super::way::Way;
 use super::*;
 use crate::cli::Format;
 use crate::exit::Exit;
@@ -59,10 +62,21 @@ impl Rehearsal {
 
     /// Deploys a package; the error's exit code and words, if it fails.
     fn deploy(&self, package: &Path, within: u64, health: &str) -> Result<(), (u8, String)> {
+        self.deploy_telling(package, within, health, &|line| println!("{line}"))
+    }
+
+    /// The same, telling each step before it is done.
+    fn deploy_telling(
+        &self,
+        package: &Path,
+        within: u64,
+        health: &str,
+        report: Report,
+    ) -> Result<(), (u8, String)> {
         let package = Package::open(package).unwrap();
         let trial = Trial { health: Some(health.to_owned()), within };
         let plan = Plan::deploy(&package, &trial, PATIENCE);
-        deploy(&self.host, &plan, &package, PATIENCE, &|line| println!("{line}")).map_err(|error| {
+        deploy(&self.host, &plan, &package, PATIENCE, report).map_err(|error| {
             println!("error: {error:#}");
             (Exit::of(&error), format!("{error:#}"))
         })
@@ -76,6 +90,17 @@ impl Rehearsal {
              cd /boot/efi/loader/entries && cat ./* /sys/firmware/efi/efivars/LoaderEntry[DO]* | tr -d '\\000'
              rpm --query --all; dpkg-query --show 'linux-image*' || :",
         )
+    }
+
+    /// Puts a way on which connections can be lost between us and the machine.
+    fn lose_connections(&mut self) -> Way {
+        let direct = fs::read_to_string(&self.machine.ssh().config).unwrap();
+        let port = direct.lines().find_map(|line| line.trim().strip_prefix("Port ")).unwrap();
+        let way = Way::to(port.parse().unwrap());
+        let config = self.folder.path().join("ssh_config.lossy");
+        fs::write(&config, direct.replace(&format!("Port {port}"), &format!("Port {}", way.port))).unwrap();
+        self.host.config = Some(config);
+        way
     }
 
     /// Leaves the machine to rpm, which then knows one package: what kernels' packages ask for.
@@ -192,6 +217,42 @@ fn a_good_kernel_stays_where_rpm_installs() {
     let rehearsal = Rehearsal::start(Loader::SystemdBoot);
     rehearsal.give_to_rpm();
     proves_itself(&rehearsal, &good(Format::Rpm));
+}
+
+/// Each step's connection is lost once: in the middle of what takes long, before anything else is done.
+#[test]
+#[ignore = "boots a machine: minutes"]
+fn a_connection_lost_at_each_step_is_taken_up_again() {
+    let mut rehearsal = Rehearsal::start(Loader::Grub);
+    let (before, way) = (rehearsal.image(), rehearsal.lose_connections());
+    let (good, lost) = (good(Format::Deb), RefCell::new(Vec::new()));
+    let tell = |line: &str| {
+        println!("{line}");
+        let step = line.strip_prefix("  ").filter(|line| !line.starts_with(' '));
+        let Some(step) = step.and_then(|line| line.split(' ').next()) else { return };
+        if !lost.borrow().iter().any(|name| name == step) {
+            way.lose_next(Duration::from_secs(match step {
+                "copy" => 1,
+                "install" => 5,
+                _ => 0,
+            }));
+            lost.borrow_mut().push(step.to_owned());
+        }
+    };
+    let mut ended = Vec::new();
+    while let Err((code, said)) = rehearsal.deploy_telling(&good, WITHIN, "true", &tell) {
+        assert_eq!(code, 5, "{said}");
+        ended.push(said.split(": ").nth(1).unwrap().to_owned());
+    }
+    let steps =
+        ["check", "copy", "accept", "install", "arm", "depart", "await", "prove", "health", "confirm"];
+    assert_eq!(*lost.borrow(), steps);
+    // Who waits for a host that reboots looks again.
+    assert!(ended.iter().eq(steps.iter().filter(|step| **step != "await")), "{ended:?}");
+    let said = status(&rehearsal.host).unwrap();
+    assert!(said.contains(&format!("{} is confirmed", release())), "{said}");
+    roll_back(&rehearsal.host, &Plan::roll_back(PATIENCE), &|line| println!("{line}")).unwrap();
+    assert_eq!(rehearsal.image(), before);
 }
 
 #[test]
