@@ -14,7 +14,7 @@ const IP4: u8 = 4;
 const IP6: u8 = 8;
 const PORT: u8 = 24;
 
-/// A cgroup that this process is in.
+/// A cgroup of this process's making.
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
@@ -28,13 +28,21 @@ impl Cgroup {
     /// # Errors
     /// Those of the file system.
     pub fn enter() -> io::Result<Self> {
+        let cgroup = Self::make()?;
+        join(&cgroup.path)?;
+        Ok(cgroup)
+    }
+
+    /// Makes one that nobody is in.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn make() -> io::Result<Self> {
         // Without the controller nothing is counted, and a test that looks for the count will say so.
         let _ = fs::write(Path::new(ROOT).join("cgroup.subtree_control"), "+memory");
         let path = Path::new(ROOT).join(format!("test-{}", std::process::id()));
         fs::create_dir(&path)?;
-        let cgroup = Self { folder: File::open(&path)?, path };
-        join(&cgroup.path)?;
-        Ok(cgroup)
+        Ok(Self { folder: File::open(&path)?, path })
     }
 
     /// The same, and whoever receives there is told that all comes from port 4242 of 10.1.2.3, or of `fd00::7`.
