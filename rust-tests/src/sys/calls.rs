@@ -107,10 +107,10 @@ pub fn last_stamp(socket: &impl AsRawFd) -> io::Result<[i64; 2]> {
     Ok(stamp)
 }
 
-/// What `poll()` says of a socket at once.
-pub fn readiness(socket: &impl AsRawFd) -> i16 {
+/// What `poll()` says of a descriptor at once.
+pub fn readiness(file: &impl AsRawFd) -> i16 {
     let events = libc::POLLIN | libc::POLLPRI | libc::POLLRDHUP;
-    let mut poll = libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
+    let mut poll = libc::pollfd { fd: file.as_raw_fd(), events, revents: 0 };
     // SAFETY: one pollfd.
     let result = unsafe { libc::poll(&raw mut poll, 1, 0) };
     assert!(result >= 0, "poll: {}", io::Error::last_os_error());

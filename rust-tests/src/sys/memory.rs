@@ -1,5 +1,6 @@
 //! Memory that the kernel may write to while Rust holds no reference to it.
 
+use std::ffi::c_void;
 use std::io;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -74,20 +75,22 @@ impl Mapping {
 
     /// Sets what the pages of `range` allow: `libc::PROT_*`.
     pub fn protect(&self, range: Range<usize>, protection: i32) {
-        assert!(range.start <= range.end && range.end <= self.len && range.start.is_multiple_of(PAGE));
-        let first = self.start.as_ptr().wrapping_add(range.start).cast();
         // SAFETY: pages of this mapping, to which nobody holds a reference.
-        let result = unsafe { libc::mprotect(first, range.len(), protection) };
+        let result = unsafe { libc::mprotect(self.first_page(&range), range.len(), protection) };
         assert_eq!(result, 0, "mprotect: {}", io::Error::last_os_error());
     }
 
     /// Gives the pages of `range` back; the next touch finds zeroes.
     pub fn discard(&self, range: Range<usize>) {
-        assert!(range.start <= range.end && range.end <= self.len && range.start.is_multiple_of(PAGE));
-        let first = self.pointer(range.start).cast();
         // SAFETY: pages of this mapping, to which nobody holds a reference.
-        let result = unsafe { libc::madvise(first, range.len(), libc::MADV_DONTNEED) };
+        let result = unsafe { libc::madvise(self.first_page(&range), range.len(), libc::MADV_DONTNEED) };
         assert_eq!(result, 0, "madvise: {}", io::Error::last_os_error());
+    }
+
+    /// Where the pages of `range` begin, which must be this mapping's.
+    fn first_page(&self, range: &Range<usize>) -> *mut c_void {
+        assert!(range.start <= range.end && range.end <= self.len && range.start.is_multiple_of(PAGE));
+        self.pointer(range.start).cast()
     }
 
     /// Copies bytes in.

@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -125,6 +126,21 @@ pub fn wait_until_blocked_in(thread: libc::pid_t, number: i64) {
     let path = format!("/proc/{thread}/syscall");
     let blocked = format!("{number} ");
     wait_until(|| fs::read_to_string(&path).is_ok_and(|call| call.starts_with(&blocked)));
+}
+
+/// A thread of `body`, once it sleeps in the kernel, called by system call `number`.
+#[track_caller]
+pub fn spawn_blocked_in<T: Send + 'static>(
+    number: i64,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let (id, its_id) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        id.send(thread_id()).expect("whoever spawned it waits");
+        body()
+    });
+    wait_until_blocked_in(its_id.recv().expect("it begins by that"), number);
+    thread
 }
 
 /// Waits for what the kernel has no event for.

@@ -1,11 +1,12 @@
 //! Memory that is not there until it may be: whoever copies to it stands still meanwhile, in the middle of it all.
 
-use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use crate::sys::calls::readiness;
 use crate::sys::memory::{Mapping, PAGE};
-use crate::sys::{patience, zero};
+use crate::sys::process::wait_until;
+use crate::sys::{count, zero};
 
 /// As `linux/userfaultfd.h` has them; they are not in libc.
 const UFFD_API: u64 = 0xaa;
@@ -22,12 +23,10 @@ impl Stall {
     pub fn new(memory: &Mapping, range: Range<usize>) -> Option<Self> {
         // SAFETY: only numbers go in.
         let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC | libc::O_NONBLOCK) };
-        let fd = i32::try_from(fd).expect("a descriptor");
-        if fd < 0 {
-            let error = io::Error::last_os_error();
-            assert_eq!(error.raw_os_error(), Some(libc::ENOSYS), "userfaultfd: {error}");
-            return None;
-        }
+        let fd = match count(fd) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => return None,
+            fd => fd.expect("userfaultfd").try_into().expect("a descriptor"),
+        };
         // SAFETY: a descriptor that nobody else knows.
         let stall = Self(unsafe { OwnedFd::from_raw_fd(fd) });
         let pages = range.start.next_multiple_of(PAGE)..range.end / PAGE * PAGE;
@@ -39,12 +38,9 @@ impl Stall {
     }
 
     /// Waits until somebody stands there.
+    #[track_caller]
     pub fn wait(&self) {
-        let mut poll = libc::pollfd { fd: self.0.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let patience = patience().as_millis().try_into().expect("a moment");
-        // SAFETY: one pollfd.
-        let ready = unsafe { libc::poll(&raw mut poll, 1, patience) };
-        assert_eq!((ready, poll.revents), (1, libc::POLLIN), "nobody came");
+        wait_until(|| readiness(&self.0) == libc::POLLIN);
     }
 
     fn control<const N: usize>(&self, request: libc::Ioctl, mut words: [u64; N]) {

@@ -2,14 +2,13 @@
 
 use std::net::UdpSocket;
 use std::ops::Range;
-use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::{option, udp4};
-use rust_tests::sys::process::{thread_id, wait_until_blocked_in};
+use rust_tests::sys::process::spawn_blocked_in;
 use rust_tests::sys::{Remember, errno, patience};
 use rust_tests::{needs_remember, needs_stall};
 
@@ -83,13 +82,9 @@ fn whoever_finds_nothing_is_told_of_all_that_a_fault_brings_back() {
 /// A thread that waits for a datagram.
 fn one_byte(receiver: &UdpSocket) -> thread::JoinHandle<u8> {
     let receiver = receiver.try_clone().unwrap();
-    let (id, its_id) = mpsc::channel();
-    let thread = thread::spawn(move || {
-        id.send(thread_id()).unwrap();
+    spawn_blocked_in(libc::SYS_recvfrom, move || {
         let mut byte = [0];
         assert_eq!(receiver.recv(&mut byte).unwrap(), 1);
         byte[0]
-    });
-    wait_until_blocked_in(its_id.recv().unwrap(), libc::SYS_recvfrom);
-    thread
+    })
 }

@@ -1,7 +1,6 @@
 //! Many threads at once.
 
 use std::net::UdpSocket;
-use std::sync::mpsc;
 use std::thread;
 
 use rust_tests::needs_remember;
@@ -9,7 +8,7 @@ use rust_tests::sys::Remember;
 use rust_tests::sys::calls::shut_down;
 use rust_tests::sys::messages::Messages;
 use rust_tests::sys::net::{next_len, udp4};
-use rust_tests::sys::process::{thread_id, wait_until, wait_until_blocked_in};
+use rust_tests::sys::process::{spawn_blocked_in, wait_until};
 use rust_tests::sys::witness::assert_stock;
 
 use crate::{array, send};
@@ -65,15 +64,11 @@ fn blocked<T: Send + 'static>(
     recv: impl FnOnce(&Messages, &UdpSocket) -> T + Send + 'static,
 ) -> thread::JoinHandle<(Messages, T)> {
     let receiver = receiver.try_clone().unwrap();
-    let (id, its_id) = mpsc::channel();
-    let thread = thread::spawn(move || {
+    spawn_blocked_in(libc::SYS_recvmmsg, move || {
         let array = array();
         receiver.remember(&array).unwrap();
         array.spoil_all();
-        id.send(thread_id()).unwrap();
         let result = recv(&array, &receiver);
         (array, result)
-    });
-    wait_until_blocked_in(its_id.recv().unwrap(), libc::SYS_recvmmsg);
-    thread
+    })
 }

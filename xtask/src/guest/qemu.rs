@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn no_interrupt_returns_with_flags_that_cmpxchg16b_left() {
-        let mut models = Accel::Tcg.cpu().split(',');
-        assert!(models.any(|feature| feature == "-cx16"));
+        let mut features = Accel::Tcg.cpu().split(',');
+        assert!(features.any(|feature| feature == "-cx16"));
     }
 
     #[test]
