@@ -4,9 +4,9 @@
 
 mod bzimage;
 mod program;
+mod script;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -78,7 +78,6 @@ fn one_program_receives_what_another_sends() {
 
 /// Guests that are a shell script: each tells of some cells, then ends. Returns how many were booted, too.
 fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec<Value>, usize) {
-    let script = folder.join("qemu-system-x86_64");
     let booted = folder.join("booted");
     let body = format!(
         "#!/bin/sh\n[ \"$1\" = --version ] && exec echo QEMU 0\ncd {}\necho >> booted\n\
@@ -86,8 +85,7 @@ fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec
          sed -n 's/^# start \\(.*\\)/fastnet: start \\1\\nfastnet: end \\1/p' $said\n",
         folder.display(),
     );
-    fs::write(&script, body).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script::put(folder.join("qemu-system-x86_64"), body);
     fs::write(&booted, "").unwrap();
     for (number, said) in (1..).zip(guests) {
         fs::write(folder.join(format!("{number}.ktap")), format!("KTAP version 1\n{said}\n")).unwrap();

@@ -6,8 +6,8 @@
     reason = "a black-box test starts the program itself"
 )]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+mod script;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -48,13 +48,10 @@ fn an_empty_path_ends_with_3_naming_tool_and_package() {
 fn a_failing_package_manager_is_quoted() {
     let programs = tempfile::tempdir().unwrap();
     for name in ["env", "sudo", "dnf"] {
-        let path = programs.path().join(name);
-        fs::write(
-            &path,
+        script::put(
+            programs.path().join(name),
             "#!/bin/sh\necho Reading package lists\necho 'E: the disk is on fire' >&2\necho Goodbye\nexit 100\n",
-        )
-        .unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        );
     }
     let output = doctor(programs.path(), &["--install"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));

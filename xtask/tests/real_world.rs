@@ -4,9 +4,9 @@
 
 mod bzimage;
 mod program;
+mod script;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -98,9 +98,7 @@ esac
 #[test]
 fn a_guest_that_dies_costs_its_own_run_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("qemu-system-x86_64");
-    fs::write(&script, QEMU).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script::put(folder.path().join("qemu-system-x86_64"), QEMU);
     let file = folder.path().join("results.jsonl");
     let mut command = bench(Path::new("/dev/null"), &file, &["--datagrams", "100"]);
     command.env("PATH", format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap()));

@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
 
 mod bzimage;
+mod script;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -225,9 +225,7 @@ fn shards_share_the_tests() {
 
 /// A run whose QEMU is the script `body`.
 fn with_fake_qemu(folder: &Path, body: &str, arguments: &str) -> Command {
-    let script = folder.join("qemu-system-x86_64");
-    fs::write(&script, format!("#!/bin/sh\n{body}\n")).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script::put(folder.join("qemu-system-x86_64"), format!("#!/bin/sh\n{body}\n"));
     let path = std::env::var("PATH").unwrap();
     let mut command = test_in_vm(Path::new("/dev/null"), arguments);
     command.env("PATH", format!("{}:{path}", folder.display())).env("FASTNET_CACHE", folder.join("cache"));

@@ -10,6 +10,8 @@ mod login;
 mod packages;
 mod readme;
 mod runs;
+#[path = "../script/mod.rs"]
+mod script;
 #[path = "../server/mod.rs"]
 mod server;
 #[path = "../world/mod.rs"]

@@ -2,6 +2,7 @@
 
 use crate::github::Host;
 use crate::packages::packages;
+use crate::script;
 use crate::world::Outcome;
 #[path = "../readme/mod.rs"]
 mod commands;
@@ -19,10 +20,10 @@ fn the_packages_are_downloaded_and_verified_as_the_readme_says() {
         .artifact(1, 8, "guest-runs", b"no packages", |_| ());
     host.tags = [("v0.1.0", crate::github::SHA)].into();
     let github = host.start();
-    let cargo = github
-        .world
-        .write("bin/cargo", format!("#!/bin/sh\nshift\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_xtask")));
-    std::fs::set_permissions(cargo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    script::put(
+        github.world.path("bin/cargo"),
+        format!("#!/bin/sh\nshift\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_xtask")),
+    );
     let run = |line: &str| {
         let mut shell = github.world.program("sh");
         github.log_in(&mut shell).env("GITHUB_API_URL", github.api.url(""));

@@ -3,11 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "a test of the program runs the program")]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+
+use crate::script;
 
 /// The fake host.
 pub struct Host {
@@ -51,8 +53,7 @@ impl Host {
             ("bin/boot", include_str!("fakes/boot")),
             ("bin/far", include_str!("fakes/far")),
         ] {
-            let path = host.write(name, script);
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            script::put(host.path(name), script);
         }
         for tool in TOOLS {
             symlink("far", host.path(&format!("bin/{tool}"))).unwrap();

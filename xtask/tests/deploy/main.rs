@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "what a test can't unwrap fails it")]
 
 mod host;
+#[path = "../script/mod.rs"]
+mod script;
 
 use std::fs;
 

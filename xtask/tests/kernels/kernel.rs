@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
@@ -12,6 +11,7 @@ use std::time::Duration;
 
 use walkdir::WalkDir;
 
+use crate::script;
 use crate::world::{Outcome, World};
 
 /// What kbuild does, as far as xtask sees it. An option that Kconfig does not name does not take, and each run of
@@ -109,9 +109,7 @@ impl World {
 
     /// Puts a script before the host's tools.
     pub fn tool(&self, name: &str, script: &str) {
-        let name = format!("bin/{name}");
-        self.write(&name, format!("#!/bin/sh\n{script}"));
-        fs::set_permissions(self.path(&name), fs::Permissions::from_mode(0o755)).unwrap();
+        script::put(self.path(&format!("bin/{name}")), format!("#!/bin/sh\n{script}"));
     }
 
     /// `cargo xtask` with these arguments, not yet started.

@@ -8,5 +8,7 @@ mod killed;
 mod launcher;
 mod patches;
 mod reproduce;
+#[path = "../script/mod.rs"]
+mod script;
 #[path = "../world/mod.rs"]
 mod world;
