@@ -8,6 +8,7 @@ mod headers;
 mod large;
 mod lifetime;
 mod owners;
+mod peeks;
 mod races;
 mod stalls;
 mod threads;

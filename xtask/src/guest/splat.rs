@@ -1,7 +1,7 @@
 //! Which lines of a console mean that the kernel complains, and which that it is dead.
 
 /// Phrases that the kernel prints only when something is wrong with it.
-const COMPLAINTS: [&str; 20] = [
+const COMPLAINTS: [&str; 21] = [
     "WARNING: ", // WARN_ON, and every report of lockdep
     "BUG: ",     // KASAN, list corruption, scheduling while atomic, soft lockup, NULL pointers
     "kernel BUG at ",
@@ -20,6 +20,7 @@ const COMPLAINTS: [&str; 20] = [
     "soft lockup - CPU",
     "hard LOCKUP",
     "refcount_t: ",
+    "vmalloc error: ", // of what nobody should have asked for without __GFP_NOWARN
     "new suspected memory leaks",
     "kmemleak: unreferenced object ", // the runner's, from the kernel's report
 ];
@@ -75,6 +76,7 @@ mod tests {
             "[    1.2] refcount_t: underflow; use-after-free.",
             "[    1.2] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
             "[    1.2] kmemleak: unreferenced object 0xffff888005a00e00 (size 64):",
+            "[    1.2] feed: vmalloc error: size 1342177280, exceeds total pages, mode:0x400cc0(GFP_KERNEL_ACCOUNT)",
             "half a line of a test[    1.2] BUG: scheduling while atomic: swapper/0/0/0x00000002",
         ] {
             assert_eq!(meaning(line), Meaning::Splat, "{line}");
