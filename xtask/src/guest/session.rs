@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ use crate::exit::{self, Classify, Exit};
 
 /// How much of each end of a log is kept.
 const LOG_HALF: usize = 4 << 20;
+
+/// How many events wait for a guest's watcher at most, so that a flood waits in the guest and not in our memory.
+pub const QUEUE: usize = 1024;
 
 /// What a guest that said it is dying may still take.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -89,20 +92,23 @@ pub fn run(
     let mut killed = None;
     let mut open = 2;
     while open > 0 {
-        let (deadline, why) = watch.deadline();
+        let (deadline, _) = watch.deadline();
         let wait =
             if killed.is_none() { deadline.saturating_duration_since(Instant::now()) } else { KILLING };
-        match events.recv_timeout(wait) {
-            Ok(Event::Closed(end)) => {
-                end?;
-                open -= 1;
+        // With all that waits: on a busy host a word may have come in time and be heard late.
+        for event in events.recv_timeout(wait).into_iter().chain(events.try_iter().take(QUEUE)) {
+            match event {
+                Event::Closed(end) => {
+                    end?;
+                    open -= 1;
+                }
+                Event::Interrupted => return Err(exit::error(Exit::Interrupted, "interrupted")),
+                Event::Console(line) => watch.judge.console(&line, Instant::now()),
+                Event::Ktap(line) => watch.ktap(&line),
             }
-            Ok(Event::Interrupted) => return Err(exit::error(Exit::Interrupted, "interrupted")),
-            Ok(Event::Console(line)) => watch.judge.console(&line, Instant::now()),
-            Ok(Event::Ktap(line)) => watch.ktap(&line),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
         watch.note_doom();
+        let (deadline, why) = watch.deadline();
         // Not only after a silence: a flood is never silent.
         if killed.is_none() && Instant::now() >= deadline {
             child.kill()?;

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::Signals;
 
-use super::session::Event;
+use super::session::{Event, QUEUE};
 
 /// What a guest's watcher listens to, and where the guest's streams send to.
 pub type Events = (SyncSender<Event>, Receiver<Event>);
@@ -20,13 +20,15 @@ pub type Events = (SyncSender<Event>, Receiver<Event>);
 /// listened through it are gone, and then a build behind a guest could not be interrupted.
 fn deaf() -> Result<&'static AtomicBool> {
     static DEAF: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    if DEAF.get().is_none() {
-        let deaf = DEAF.get_or_init(Arc::default);
-        for signal in [SIGINT, SIGTERM] {
-            register_conditional_default(signal, Arc::clone(deaf)).context("keeping what a signal does")?;
-        }
+    if let Some(deaf) = DEAF.get() {
+        return Ok(deaf);
     }
-    Ok(DEAF.get_or_init(Arc::default))
+    // A signal that comes before anyone listens ends the program, too.
+    let deaf = DEAF.get_or_init(|| Arc::new(true.into()));
+    for signal in [SIGINT, SIGTERM] {
+        register_conditional_default(signal, Arc::clone(deaf)).context("keeping what a signal does")?;
+    }
+    Ok(deaf)
 }
 
 /// Runs `guest` for 0 to `count`, each in a thread of its own, and returns what came of them in that order.
@@ -35,8 +37,7 @@ pub fn at_once<T: Send>(count: u32, guest: impl Fn(u32, Events) -> Result<T> + S
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("listening for signals")?;
     deaf.store(false, Ordering::SeqCst);
     let closer = signals.handle();
-    // Bounded, so that a flood waits in the guest and not in our memory.
-    let channels: Vec<_> = (0..count).map(|_| mpsc::sync_channel(1024)).collect();
+    let channels: Vec<_> = (0..count).map(|_| mpsc::sync_channel(QUEUE)).collect();
     let senders: Vec<_> = channels.iter().map(|(sender, _)| sender.clone()).collect();
     thread::scope(|scope| {
         scope.spawn(move || {
