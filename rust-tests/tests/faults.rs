@@ -112,3 +112,14 @@ fn at_work_1_passes() {}
 fn at_work_2_sleeps() {
     sleep();
 }
+
+/// With the next one, work for two guests.
+#[test]
+#[ignore = "a fault on purpose"]
+fn share_1_passes() {}
+
+#[test]
+#[ignore = "a fault on purpose"]
+fn share_2_fails() {
+    panic!("on purpose");
+}

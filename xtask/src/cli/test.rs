@@ -81,6 +81,10 @@ pub struct TestArgs {
     )]
     pub deadline: u64,
 
+    /// How long the runner may take to its first word.
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 60)]
+    pub boot: u64,
+
     /// How long the runner may be silent.
     #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 20)]
     pub silence: u64,

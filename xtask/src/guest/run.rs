@@ -90,8 +90,8 @@ impl<'a> Guests<'a> {
             return Limits { boot: day, silence: day, test: day };
         }
         let seconds = |seconds| Duration::from_secs(seconds * self.slowness());
-        let TestArgs { silence, deadline, .. } = *self.options;
-        Limits { boot: seconds(3 * silence), silence: seconds(silence), test: seconds(deadline) }
+        let TestArgs { boot, silence, deadline, .. } = *self.options;
+        Limits { boot: seconds(boot), silence: seconds(silence), test: seconds(deadline) }
     }
 
     /// How many times longer everything takes: with the kernel's own checkers on, several.

@@ -15,13 +15,12 @@ use rust_tests::sys::link;
 use rust_tests::{SKIP, SKIP_PREFIX};
 
 use crate::options::Options;
+use crate::port::WORD;
 use crate::{mount, system};
 
-/// How long a killed process may take to go before it counts as stuck in the kernel.
+/// How long a killed process may take to go before it counts as stuck in the kernel, and how long its output may take
+/// to end behind it.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// How often the host hears that the runner lives.
-const WORD: Duration = Duration::from_secs(1);
 
 /// What is run and reported as one.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,7 +94,7 @@ pub fn run(case: &Case, options: &Options, mut alive: impl FnMut()) -> Result<(E
     };
     // What the test left running would hold the pipe open, and disturb the next test.
     system::kill_group(group);
-    let drained = Instant::now() + Duration::from_secs(1);
+    let drained = Instant::now() + GRACE;
     while let Ok(Event::Output(bytes)) =
         events.recv_timeout(drained.saturating_duration_since(Instant::now()))
     {

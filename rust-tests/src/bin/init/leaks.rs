@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::port::Port;
 use crate::system;
 
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
@@ -19,17 +20,12 @@ const AGE: Duration = Duration::from_secs(6);
 const LINES: usize = 200;
 
 /// Lets the kernel search its memory, and prints what it finds to the console, where the host takes it for the
-/// complaint that it is. Calls `alive` every second meanwhile.
-pub fn report(mut alive: impl FnMut()) -> Result<()> {
+/// complaint that it is.
+pub fn report(port: &mut Port) -> Result<()> {
     if !Path::new(KMEMLEAK).exists() {
         return Ok(());
     }
-    let search = thread::spawn(search);
-    while !search.is_finished() {
-        thread::sleep(Duration::from_secs(1));
-        alive();
-    }
-    let report = search.join().map_err(|_| anyhow::anyhow!("the search panicked"))?.context(KMEMLEAK)?;
+    let report = port.alive_while(search)?.context(KMEMLEAK)?;
     for line in report.lines().take(LINES) {
         system::kmsg(&format!("kmemleak: {line}"))?;
     }

@@ -25,14 +25,15 @@ const LONG: &str = "::long";
 pub fn tests(options: &Options) -> Result<()> {
     link::loopback_up().context("bringing lo up")?;
     let _switches = switches::hold();
-    let tests = || Ok(select(list(options.ignored || options.long)?, options));
+    let list = || list(options.ignored || options.long);
+    let tests = |port: &mut Port| Ok(select(port.alive_while(list)??, options));
     run(tests, options)
 }
 
 /// Measures every cell of the plan; what applies to [`tests`] does here.
 pub fn bench(options: &Options) -> Result<()> {
     link::loopback_up().context("bringing lo up")?;
-    let cells = || {
+    let cells = |_: &mut Port| {
         let plan = fs::read_to_string(CELLS).with_context(|| format!("reading {CELLS}"))?;
         Ok(plan.lines().map(cell).collect())
     };
@@ -45,17 +46,17 @@ fn cell(line: &str) -> Case {
     Case { name, executable: RECEIVERS.into(), arguments, kind: Kind::Cell }
 }
 
-fn run(list: impl FnOnce() -> Result<Vec<Case>>, options: &Options) -> Result<()> {
+fn run(list: impl FnOnce(&mut Port) -> Result<Vec<Case>>, options: &Options) -> Result<()> {
     let mut port = Port::open()?;
     port.line("KTAP version 1");
-    let cases = list()?;
+    let cases = list(&mut port)?;
     port.line(&format!("1..{}", cases.len()));
     for (index, case) in cases.iter().enumerate() {
         let name = &case.name;
         port.line(&format!("# start {name}"));
         // The console has the same marks, so that a kernel message between them is known to be this case's.
         system::kmsg(&format!("fastnet: start {name}"))?;
-        let (ended, output) = case::run(case, options, || port.line("# alive"))?;
+        let (ended, output) = case::run(case, options, || port.alive())?;
         if ended == Ended::Unkillable {
             bail_out(&mut port, &format!("unkillable {name}"));
         }
@@ -65,7 +66,7 @@ fn run(list: impl FnOnce() -> Result<Vec<Case>>, options: &Options) -> Result<()
         }
         port.line(&result(index + 1, name, &ended, options));
     }
-    leaks::report(|| port.line("# alive"))
+    leaks::report(&mut port)
 }
 
 fn result(index: usize, name: &str, ended: &Ended, options: &Options) -> String {
