@@ -176,7 +176,8 @@ fn look(page: &Path, folder: &Path, dark: bool) -> Value {
     let mut command = Command::new("chromium");
     // Its sandbox is not to be had as root, and the page is our own.
     command.args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"]);
-    command.args(["--enable-logging=stderr", "--virtual-time-budget=10000"]);
+    // In a container /dev/shm is small.
+    command.args(["--disable-dev-shm-usage", "--enable-logging=stderr", "--virtual-time-budget=10000"]);
     command.arg("--window-size=1400,2000");
     command.arg(format!("--user-data-dir={}", folder.join("chromium").display()));
     if dark {

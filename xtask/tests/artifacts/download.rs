@@ -135,7 +135,7 @@ fn an_artifact_that_expires_meanwhile_is_named() {
     host.start().download(&[]).failed(5, &said);
 }
 
-/// A storage that sends nothing before `most` requests are with it, or two seconds have passed; counts how many were.
+/// A storage that sends nothing before `most` requests are with it, or fifteen seconds have passed; counts how many were.
 fn together(host: &mut Host, most: usize) -> Arc<AtomicUsize> {
     let (here, seen) = (Arc::new((Mutex::new(0), Condvar::new())), Arc::new(AtomicUsize::new(0)));
     let peak = Arc::clone(&seen);
@@ -145,7 +145,7 @@ fn together(host: &mut Host, most: usize) -> Arc<AtomicUsize> {
         *guests += 1;
         peak.fetch_max(*guests, Ordering::SeqCst);
         changed.notify_all();
-        let patience = Duration::from_secs(2);
+        let patience = Duration::from_secs(15);
         guests =
             changed.wait_timeout_while(guests, patience, |_| peak.load(Ordering::SeqCst) < most).unwrap().0;
         *guests -= 1;

@@ -121,7 +121,12 @@ impl Host {
 
     /// Deploys the package with these arguments.
     pub fn deploy(&self, arguments: &[&str]) -> Ended {
-        self.xtask(&[&["--package", &self.package(), "--within", "1"], arguments].concat())
+        self.deploy_within("5", arguments)
+    }
+
+    /// Deploys the package, which has so many seconds to prove itself.
+    pub fn deploy_within(&self, seconds: &str, arguments: &[&str]) -> Ended {
+        self.xtask(&[&["--package", &self.package(), "--within", seconds], arguments].concat())
     }
 
     /// The release that runs, and the one that the next boot brings.

@@ -30,16 +30,17 @@ fn a_good_kernel_becomes_the_default_and_can_be_taken_back() {
 
 #[test]
 fn a_kernel_that_fails_leaves_the_host_as_it_was() {
-    for (fate, health, code, said) in [
-        ("panics", "true", 4, "the new kernel did not come up"),
-        ("no-network", "true", 4, "could not be reached for 300 s"),
-        ("no-call", "true", 4, "remember_mmsghdr() does not answer"),
-        ("good", "echo the feed is down; exit 3", 1, "the feed is down"),
-        ("good", "sleep 60", 1, "not over within 1 s"),
+    for (fate, health, within, code, said) in [
+        ("panics", "true", "5", 4, "the new kernel did not come up"),
+        ("no-network", "true", "5", 4, "could not be reached for 300 s"),
+        ("no-call", "true", "5", 4, "remember_mmsghdr() does not answer"),
+        ("good", "echo the feed is down; exit 3", "5", 1, "the feed is down"),
+        ("good", "sleep 60", "1", 1, "not over within 1 s"),
     ] {
         let host = Host::new(fate);
         let before = host.image();
-        host.deploy(&["--health", health]).assert(code, &[said, "as it was before, on its old kernel"]);
+        let ended = host.deploy_within(within, &["--health", health]);
+        ended.assert(code, &[said, "as it was before, on its old kernel"]);
         assert_eq!(host.kernels()[0], "6.1-old");
         assert_eq!(host.image(), before, "{fate}, {health}");
     }
@@ -48,7 +49,7 @@ fn a_kernel_that_fails_leaves_the_host_as_it_was() {
 #[test]
 fn a_host_that_stays_away_is_told_of_and_boots_its_old_kernel() {
     let host = Host::new("vanishes");
-    host.deploy(&[]).assert(5, &["not back after 2 s", "a reset brings the old kernel"]);
+    host.deploy_within("1", &[]).assert(5, &["not back after 2 s", "a reset brings the old kernel"]);
     assert_eq!(host.kernels()[1], OLD);
 }
 

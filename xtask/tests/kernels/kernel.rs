@@ -124,12 +124,13 @@ impl World {
         Outcome::of(self.command(args).output().unwrap())
     }
 
-    /// git in a folder of the world; its stdout.
+    /// git in a folder of the world, as it is where nobody has configured it; its stdout.
     #[track_caller]
     pub fn git(&self, folder: &str, args: &[&str]) -> String {
         let author = ["-c", "user.name=Bob", "-c", "user.email=bob@example.org"];
-        let output =
-            Command::new("git").current_dir(self.path(folder)).args(author).args(args).output().unwrap();
+        let mut git = Command::new("git");
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+        let output = git.current_dir(self.path(folder)).args(author).args(args).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }

@@ -32,7 +32,7 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// How much of the body is sent, though all of it is promised.
     pub sent: usize,
-    /// Sent in that many pieces, 0.2 s apart.
+    /// Sent in that many pieces, 0.5 s apart.
     pub pieces: usize,
     /// After that, the connection is left open and silent.
     pub hold: bool,
@@ -148,7 +148,7 @@ fn converse(
     for piece in reply.body[..reply.sent].chunks(reply.sent.div_ceil(reply.pieces).max(1)) {
         stream.write_all(piece)?;
         if reply.pieces > 1 {
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(Duration::from_millis(500));
         }
     }
     if reply.hold {

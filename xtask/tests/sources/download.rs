@@ -198,9 +198,9 @@ fn a_slow_server_is_not_a_dead_one() {
 
     let started = Instant::now();
     let mut fetch = world.fetch(&["--kernel", "6.11"]);
-    let fetch = Outcome::of(fetch.env("FASTNET_IDLE_TIMEOUT", "1").output().unwrap());
+    let fetch = Outcome::of(fetch.env("FASTNET_IDLE_TIMEOUT", "3").output().unwrap());
     assert_kernel(&fetch.tree(), SIZE);
-    assert!(started.elapsed() > Duration::from_secs(1), "the server was not slow");
+    assert!(started.elapsed() > Duration::from_secs(3), "the server was not slow");
     assert_eq!(server.gets().len(), 1);
 }
 
@@ -218,9 +218,10 @@ fn a_server_that_falls_silent_is_left() {
     let world = world(&[server.url("linux-6.11.tar.xz")], &digest);
 
     let mut fetch = world.fetch(&["--kernel", "6.11"]);
-    let fetch = Outcome::of(fetch.env("FASTNET_IDLE_TIMEOUT", "1").output().unwrap());
+    let fetch = Outcome::of(fetch.env("FASTNET_IDLE_TIMEOUT", "3").output().unwrap());
     assert_kernel(&fetch.tree(), SIZE);
-    assert_eq!(server.gets().len(), 2, "silent, then resumed");
+    let resumes: Vec<_> = server.gets().iter().map(Request::resumes).collect();
+    assert!(!resumes[0] && resumes.len() > 1 && resumes[1..].iter().all(|resumes| *resumes), "{resumes:?}");
 }
 
 #[test]

@@ -111,14 +111,20 @@ fn a_tag_that_leads_elsewhere_is_refused() {
 #[test]
 fn a_missing_tag_or_repository_is_named() {
     let (_root, commit, server) = served();
-    world(&server.url("linux.git"), "v6.1", &commit).run(&[]).fails(5, &["has no tag v6.1"]);
-    world(&server.url("other.git"), "v6.11", &commit).run(&[]).fails(5, &["other.git: 404"]);
-    world("/not/there", "v6.11", &commit).run(&[]).fails(2, &["no git repository at /not/there"]);
+    let (linux, other) = (server.url("linux.git"), server.url("other.git"));
+    for (url, tag, code, said) in [
+        (&*linux, "v6.1", 5, "has no tag v6.1"),
+        (&other, "v6.11", 5, "other.git: 404"),
+        ("/not/there", "v6.11", 2, "no git repository at /not/there"),
+    ] {
+        world(url, tag, &commit).run(&["--kernel", "6.11"]).fails(code, &[said]);
+    }
 }
 
 #[test]
 fn a_server_that_is_no_git_server_is_told_apart() {
     let server = Server::start(|_| Reply::new(200, b"<html>Welcome</html>"));
     let commit = "0123456789012345678901234567890123456789";
-    world(&server.url("linux.git"), "v6.11", commit).run(&[]).fails(5, &["does not answer as a git server"]);
+    let world = world(&server.url("linux.git"), "v6.11", commit);
+    world.run(&["--kernel", "6.11"]).fails(5, &["does not answer as a git server"]);
 }

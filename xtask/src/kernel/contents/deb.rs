@@ -91,6 +91,8 @@ mod tests {
         let control =
             "Package: a\nVersion: 1\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: a\n";
         file("DEBIAN/control", control, 0o644);
+        // dpkg-deb refuses a folder that a strict or a lax umask has made.
+        fs::set_permissions(root.join("DEBIAN"), Permissions::from_mode(0o755)).unwrap();
         file("usr/file", content, mode);
         file("usr/other", "same", 0o644);
         let shell = process::shell(dir).unwrap();
