@@ -153,11 +153,15 @@ impl Machine<'_> {
                 "no_timer_check rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 "
             }
         };
+        // A CPU of QEMU 7.2's may go on with code that another one has just patched, and a kernel patches its own most
+        // of all as it boots: one CPU boots alone, and init starts the others. Each would measure its speed for a second
+        // or two on a busy host, for delays that no emulated device needs.
+        let alone = if self.accel == Accel::Tcg { "maxcpus=1 lpj=10000000 " } else { "" };
         // What the kernel says for information only would be counted: a character is 87 us to a serial console.
         let loglevel = if self.accel == Accel::Icount { 6 } else { 7 };
         let init = &self.init;
         format!(
-            "{nokaslr}{patience}console=ttyS0 loglevel={loglevel} printk.devkmsg=on oops=panic panic=-1 -- {init}"
+            "{nokaslr}{patience}{alone}console=ttyS0 loglevel={loglevel} printk.devkmsg=on oops=panic panic=-1 -- {init}"
         )
     }
 }
@@ -196,6 +200,7 @@ mod tests {
         assert_eq!(after("-smp"), "3");
         let append = after("-append").into_string().unwrap();
         assert!(append.starts_with("nokaslr ") && append.ends_with(" -- tests --filter abi"), "{append}");
+        assert!(append.contains(" maxcpus=1 "), "{append}");
         assert!(arguments.contains(&"-S".into()));
     }
 }

@@ -71,6 +71,7 @@ fn supervise(arguments: &[String]) -> Result<()> {
 
 /// A shell on the console, until it ends.
 fn shell() -> Result<()> {
+    system::start_cpus()?;
     let status = Command::new("/bin/busybox")
         .args(["sh", "-c", "/bin/busybox --install -s /bin; exec setsid cttyhack sh"])
         .env("PATH", "/bin:/tests")

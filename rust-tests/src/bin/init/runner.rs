@@ -25,6 +25,7 @@ const LONG: &str = "::long";
 pub fn tests(options: &Options) -> Result<()> {
     link::loopback_up().context("bringing lo up")?;
     let _switches = switches::hold();
+    system::start_cpus()?;
     let list = || list(options.ignored || options.long);
     let tests = |port: &mut Port| Ok(select(port.alive_while(list)??, options));
     run(tests, options)
@@ -33,6 +34,7 @@ pub fn tests(options: &Options) -> Result<()> {
 /// Measures every cell of the plan; what applies to [`tests`] does here.
 pub fn bench(options: &Options) -> Result<()> {
     link::loopback_up().context("bringing lo up")?;
+    system::start_cpus()?;
     let cells = |_: &mut Port| {
         let plan = fs::read_to_string(CELLS).with_context(|| format!("reading {CELLS}"))?;
         Ok(plan.lines().map(cell).collect())

@@ -1,6 +1,6 @@
 //! The system calls PID 1 and the runner need beside what std has.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -34,6 +34,18 @@ pub fn raise_limits() -> io::Result<()> {
     let limit = libc::rlimit { rlim_cur: 65_536, rlim_max: 65_536 };
     // SAFETY: `limit` outlives the call.
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })
+}
+
+/// Starts the CPUs that have not booted with the first.
+pub fn start_cpus() -> Result<()> {
+    for cpu in 1.. {
+        let online = format!("/sys/devices/system/cpu/cpu{cpu}/online");
+        match fs::write(&online, "1") {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            started => started.with_context(|| format!("writing {online}"))?,
+        }
+    }
+    Ok(())
 }
 
 /// Kills every process of the group `id`.
