@@ -51,7 +51,10 @@ impl Step {
         match self {
             Self::Variant(Variant::Off) => "# CONFIG_REMEMBER_MMSGHDR is not set\n",
             Self::Variant(Variant::Ipv6Module) => "CONFIG_IPV6=m\n",
-            Self::Variant(Variant::Ipv6Off) => "# CONFIG_IPV6 is not set\n",
+            // With what the configuration asks for beside it.
+            Self::Variant(Variant::Ipv6Off) => {
+                "# CONFIG_IPV6 is not set\n# CONFIG_NF_TABLES_INET is not set\n"
+            }
             _ => "",
         }
     }
