@@ -112,6 +112,21 @@ pub fn option<const N: usize>(socket: &impl AsRawFd, level: c_int, name: c_int) 
     zero(result.into()).map(|()| value)
 }
 
+/// How much of its receive buffer is taken, in bytes, as the kernel counts.
+pub fn charged(socket: &impl AsRawFd) -> c_int {
+    memory(socket, libc::SK_MEMINFO_RMEM_ALLOC)
+}
+
+/// How many datagrams it has dropped.
+pub fn drops(socket: &impl AsRawFd) -> c_int {
+    memory(socket, libc::SK_MEMINFO_DROPS)
+}
+
+fn memory(socket: &impl AsRawFd, what: c_int) -> c_int {
+    let info: [c_int; 9] = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).expect("SO_MEMINFO");
+    info[usize::try_from(what).expect("an index")]
+}
+
 /// `SO_ERROR`, which it also clears.
 pub fn take_error(socket: &impl AsRawFd) -> c_int {
     let [error] = option(socket, libc::SOL_SOCKET, libc::SO_ERROR).expect("SO_ERROR");

@@ -8,13 +8,13 @@ use rust_tests::sys::abi::Abi;
 use rust_tests::sys::calls::readiness;
 use rust_tests::sys::memory::Mapping;
 use rust_tests::sys::messages::{Field, Messages, Shape};
-use rust_tests::sys::net::{next_len, option, take_error};
+use rust_tests::sys::net::{charged, next_len, option, take_error};
 use rust_tests::sys::{Remember, errno};
 
 use crate::random::Random;
 use crate::sabotage::Sabotage;
 use crate::stamps::{self, Times};
-use crate::twins::{Kind, Twins, charged};
+use crate::twins::{Kind, Twins};
 use crate::{controls, events, options};
 
 /// That of the loopback by default, and one that makes fragments of long datagrams.

@@ -10,7 +10,7 @@ use rust_tests::skip;
 use rust_tests::sys::calls;
 use rust_tests::sys::link::{self, Namespace};
 use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{next_len, option, set_option, socket, take_error, udp4};
+use rust_tests::sys::net::{charged, drops, next_len, set_option, socket, take_error, udp4};
 use rust_tests::sys::raw::RawUdp;
 
 use crate::counters::Counters;
@@ -137,7 +137,7 @@ impl Twins {
         if let Sender::Tcp(_) = self.sender {
             return [0; 2];
         }
-        self.pair().map(|socket| memory(socket, libc::SK_MEMINFO_DROPS))
+        self.pair().map(drops)
     }
 
     /// Throws away what is left; it must be as much for both, as must all that was counted.
@@ -176,16 +176,6 @@ const TAPPED: u64 = 8;
 
 /// More than fit any receive buffer, 130 at a time.
 const RESTS: usize = 10;
-
-/// How much of its receive buffer is taken.
-pub fn charged(socket: &OwnedFd) -> c_int {
-    memory(socket, libc::SK_MEMINFO_RMEM_ALLOC)
-}
-
-fn memory(socket: &OwnedFd, what: c_int) -> c_int {
-    let info: [c_int; 9] = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
-    info[usize::try_from(what).unwrap()]
-}
 
 fn sockets(kind: Kind, homes: &[Home; 2], port: u16) -> ([OwnedFd; 2], Sender) {
     let (sockets, sender) = match kind {

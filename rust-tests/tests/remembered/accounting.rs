@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{option, udp4};
+use rust_tests::sys::net::{charged, udp4};
 use rust_tests::sys::process::{fork, fork_nobody, wait_until, wait_until_blocked_in};
 use rust_tests::sys::{Remember, errno, remember_mmsghdr};
 use rust_tests::{needs_remember, skip};
@@ -170,9 +170,4 @@ fn drain(receiver: &UdpSocket) {
     receiver.set_nonblocking(true).unwrap();
     while receiver.recv(&mut [0; 16]).is_ok_and(|n| n == b"more".len()) {}
     receiver.set_nonblocking(false).unwrap();
-}
-
-fn charged(receiver: &UdpSocket) -> i32 {
-    let [charged, ..] = option::<9>(receiver, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
-    charged
 }

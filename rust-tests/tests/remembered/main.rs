@@ -14,6 +14,7 @@ mod stalls;
 mod threads;
 
 use std::net::UdpSocket;
+use std::ops::Range;
 
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
@@ -26,6 +27,12 @@ const ONE_ARRAY: u64 = PAGE as u64;
 
 fn array() -> Messages {
     Messages::new(4, &Shape::payload(64).name().control(64))
+}
+
+/// The first whole page of a message's buffer of more than one.
+fn page(messages: &Messages, i: usize) -> Range<usize> {
+    let first = messages.segments(i)[0].start.next_multiple_of(PAGE);
+    first..first + PAGE
 }
 
 fn send(sender: &UdpSocket, texts: &[&str]) {

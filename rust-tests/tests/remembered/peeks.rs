@@ -10,10 +10,10 @@ use rust_tests::needs_remember;
 use rust_tests::sys::Remember;
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{option, udp4};
+use rust_tests::sys::net::{charged, udp4};
 use rust_tests::sys::raw::{Checksum, RawUdp};
 
-use crate::NOW;
+use crate::{NOW, page};
 
 /// Whose sum takes long.
 static LONG: [u8; 8 * PAGE] = [b'l'; 8 * PAGE];
@@ -49,8 +49,7 @@ fn race(fault: bool) {
     for array in &arrays {
         receiver.remember(array).unwrap();
         if fault {
-            let first = array.segments(1)[0].start.next_multiple_of(PAGE);
-            array.memory().protect(first..first + PAGE, libc::PROT_NONE);
+            array.memory().protect(page(array, 1), libc::PROT_NONE);
         }
     }
     let (before, mut sent) = (ended(), 0);
@@ -78,8 +77,7 @@ fn race(fault: bool) {
     let mut calls = iter::repeat_with(|| receiver.recv(&mut [0]));
     assert!(calls.any(|call| call.is_err_and(|error| error.raw_os_error() == Some(libc::EAGAIN))));
     assert_eq!(ended() - before, sent);
-    let [charged] = option(&receiver, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
-    assert_eq!(charged, 0);
+    assert_eq!(charged(&receiver), 0);
 }
 
 #[test]

@@ -1,33 +1,20 @@
 //! What others meet while a batch stands still, because a page that it copies to is not there yet.
 
 use std::net::UdpSocket;
-use std::ops::Range;
 use std::thread;
 use std::time::Instant;
 
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
-use rust_tests::sys::net::{option, udp4};
+use rust_tests::sys::net::{charged, option, udp4};
 use rust_tests::sys::process::spawn_blocked_in;
 use rust_tests::sys::{Remember, errno, patience};
 use rust_tests::{needs_remember, needs_stall};
 
-use crate::NOW;
+use crate::{NOW, page};
 
 /// Reaches into two whole pages of a buffer of four.
 const LARGE: [u8; 3 * PAGE] = [b'l'; 3 * PAGE];
-
-/// The first whole page of a message's buffer of four.
-fn page(messages: &Messages, i: usize) -> Range<usize> {
-    let first = messages.segments(i)[0].start.next_multiple_of(PAGE);
-    first..first + PAGE
-}
-
-/// The socket's own count of what it is charged.
-fn charged(socket: &UdpSocket) -> i32 {
-    let [charged] = option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
-    charged
-}
 
 #[test]
 fn no_more_than_half_of_the_receive_buffer_waits_for_a_copy() {

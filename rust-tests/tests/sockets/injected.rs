@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use rust_tests::needs_injection;
 use rust_tests::sys::messages::Shape;
-use rust_tests::sys::net::{option, set_option, take_error, udp4};
+use rust_tests::sys::net::{charged, set_option, take_error, udp4};
 
 use crate::batch::{Batch, NOW, both_ways};
 
@@ -41,8 +41,7 @@ fn each_failure_costs_one(shape: &Shape, options: &[(i32, i32)]) {
             assert!(all.is_sorted_by(|one, next| one < next), "step {n}: {all:?}");
             let lost = usize::from(MESSAGES) - all.len();
             assert!(lost <= usize::from(injected), "step {n}: {result:?}, then {all:?}");
-            let [charged, ..] = option::<9>(&receiver, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
-            assert_eq!(charged, 0, "step {n}");
+            assert_eq!(charged(&receiver), 0, "step {n}");
             if !injected {
                 assert_eq!(result.unwrap(), usize::from(MESSAGES));
                 assert!(n > u32::from(MESSAGES), "each message is copied");

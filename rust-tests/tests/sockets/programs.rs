@@ -6,7 +6,7 @@ use rust_tests::sys::bpf::{Hook, Insn, Program, SockMap};
 use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::errno;
 use rust_tests::sys::messages::{Field, Shape};
-use rust_tests::sys::net::{address, option, udp4, udp6};
+use rust_tests::sys::net::{address, charged, udp4, udp6};
 
 use crate::batch::{NOW, both_ways};
 
@@ -108,7 +108,6 @@ fn a_verdict_drops_what_comes() {
         map.insert(&receiver).unwrap();
         send(&sender, &["one", "two"]);
         assert_eq!(errno(batch.recv(NOW)), libc::EAGAIN);
-        let [charged, ..] = option::<9>(&receiver, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap();
-        assert_eq!(charged, 0);
+        assert_eq!(charged(&receiver), 0);
     });
 }
