@@ -25,6 +25,14 @@ impl Namespace {
         File::open("/proc/thread-self/ns/net").map(Self)
     }
 
+    /// The first one, in which init is, and to which some settings of the network belong.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    pub fn first() -> io::Result<Self> {
+        File::open("/proc/1/ns/net").map(Self)
+    }
+
     /// Moves this thread there.
     ///
     /// # Errors

@@ -11,5 +11,6 @@ mod flags;
 mod injected;
 mod kinds;
 mod programs;
+mod steering;
 mod tracing;
 mod waiting;
