@@ -55,7 +55,7 @@ pub fn run(workspace: &Workspace, arguments: &FeedArgs) -> Result<()> {
 }
 
 fn report(feeder: &Feeder, results: &[RealWorld]) -> Result<()> {
-    println!("{}", table::tables(results)?);
+    println!("{}", table::tables(&results.iter().collect::<Vec<_>>())?);
     if feeder.accel != Accel::Kvm {
         println!("{EMULATED}");
     }

@@ -21,7 +21,7 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
     }
     let written = [
         ("index.html", page::page(&lines)?),
-        ("summary.md", summary::summary(&lines)),
+        ("summary.md", summary::summary(&lines)?),
         ("cells.csv", csv::cells(&records(&lines).collect::<Vec<_>>())),
     ];
     fs::create_dir_all(out).exit(Exit::Host, || format!("creating {}", out.display()))?;

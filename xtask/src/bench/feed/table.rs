@@ -33,7 +33,7 @@ struct Row<'a> {
 }
 
 /// The tables: what the calls cost and what came; and how long it took.
-pub fn tables(runs: &[RealWorld]) -> Result<String> {
+pub fn tables(runs: &[&RealWorld]) -> Result<String> {
     let mut keys: Vec<(&str, Way)> = Vec::new();
     for run in runs {
         let key = (&*run.origin.flavor, run.receiver);
@@ -50,7 +50,7 @@ pub fn tables(runs: &[RealWorld]) -> Result<String> {
         "\n| receiver | kernel | | p50 | p99 | p99.9 | max |\n|---|---|---|--:|--:|--:|--:|\n".to_owned();
     for (flavor, way) in keys {
         let of = |run: &&RealWorld| run.origin.flavor == flavor && run.receiver == way;
-        let row = Row { runs: runs.iter().filter(of).collect() };
+        let row = Row { runs: runs.iter().copied().filter(of).collect() };
         let name = format!("| {} | {flavor} |", cli::name(&way));
         cost += &row.cost(&name);
         latency += &row.latency(&name)?;
@@ -148,7 +148,7 @@ mod tests {
             run("fastnet", Way::Remembered, Measured::sample(200.0, 20, true)),
             RealWorld::sample("fastnet", Way::Remembered, died.clone()),
         ];
-        let text = tables(&runs).unwrap();
+        let text = tables(&runs.each_ref()).unwrap();
         let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| re")).collect();
         assert_eq!(
             rows[1..],

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use maud::{Markup, html};
 
-use super::super::chapter::distinct;
+use super::super::cell::Cell;
+use super::super::chapter::{distinct, version};
 use super::super::hints::{Evidence, Seen};
 use super::super::profile::Profile;
 
@@ -75,39 +76,53 @@ fn functions(profiles: &[&Profile]) -> Markup {
 
 /// How often each hint was right, and the branches that are taken without and with them.
 pub fn hints(evidence: &[&Evidence], profiles: &[&Profile]) -> Markup {
-    let with = profiles.iter().filter(|profile| profile.origin.flavor == "hints");
-    let pairs: Vec<_> = with
-        .filter_map(|after| {
-            let before = |profile: &&&Profile| {
-                profile.origin.flavor == "stock" && profile.traced.cell == after.traced.cell
-            };
-            Some((profiles.iter().find(before)?, after))
-        })
-        .collect();
-    let row = |before: &Profile, after: &Profile| {
-        let of = |profile: &Profile| {
-            let work = &profile.traced.work;
-            [work.taken, work.branches, work.instructions].map(|count| profile.each(count))
-        };
-        std::iter::zip(of(before), of(after))
-            .map(|(one, other)| format!("{one:.1} → {other:.1}"))
-            .collect::<Vec<_>>()
-    };
-    html! { @if !(evidence.is_empty() && pairs.is_empty()) {
+    let compared = compared(profiles);
+    html! { @if !(evidence.is_empty() && compared.is_empty()) {
         section {
             h2 { "The branch hints" }
             @for evidence in evidence { (judged(evidence)) }
-            @if !pairs.is_empty() {
+            @if !compared.is_empty() {
                 h3 { "Without and with them, a datagram" }
                 .wide { table.numbers {
                     thead { tr { th { "cell" } th { "branches taken" } th { "of branches" } th { "instructions" } } }
-                    tbody { @for (before, after) in pairs {
-                        tr { td { (after.traced.cell) } @for text in row(before, after) { td { (text) } } }
+                    tbody { @for (cell, figures) in compared {
+                        tr { td { (cell) } @for figure in figures { td { (figure) } } }
                     } }
                 } }
             }
         }
     } }
+}
+
+/// A datagram of each cell without and with the hints: branches taken, of branches, instructions.
+pub fn compared(profiles: &[&Profile]) -> Vec<(Cell, [String; 3])> {
+    let of = |flavor| profiles.iter().filter(move |profile| profile.origin.flavor == flavor);
+    let same = |one: &Profile, other: &Profile| {
+        one.traced.cell == other.traced.cell && version(&one.origin.release) == version(&other.origin.release)
+    };
+    let pairs =
+        of("hints").filter_map(|after| Some((of("stock").find(|before| same(before, after))?, after)));
+    let figures = |profile: &Profile| {
+        let work = &profile.traced.work;
+        [work.taken, work.branches, work.instructions].map(|count| profile.each(count))
+    };
+    pairs
+        .map(|(before, after)| {
+            let (before, figures) = (figures(before), figures(after));
+            (after.traced.cell, [0, 1, 2].map(|i| format!("{:.1} → {:.1}", before[i], figures[i])))
+        })
+        .collect()
+}
+
+/// How many hints were wrong, in a sentence.
+pub fn verdict(Evidence { origin, judged }: &Evidence) -> String {
+    format!(
+        "Counted by Linux {}; {} of {} hints are wrong more often than right, {} were never reached.",
+        origin.release,
+        judged.wrong().count(),
+        judged.reached.len(),
+        judged.never.len()
+    )
 }
 
 fn judged(evidence: &Evidence) -> Markup {
@@ -118,8 +133,7 @@ fn judged(evidence: &Evidence) -> Markup {
         format!("{}:{} {}()", hint.path.display(), hint.line, hint.function)
     };
     html! {
-        p.setting { "Counted by Linux " (evidence.origin.release) "; " (judged.wrong().count()) " of " (judged.reached.len())
-            " hints are wrong more often than right, " (judged.never.len()) " were never reached." }
+        p.setting { (verdict(evidence)) }
         .wide { table.numbers {
             thead { tr { th { "hint" } th { "right" } th { "wrong" } th { "% wrong" } } }
             tbody { @for seen in &judged.reached { tr {
@@ -133,5 +147,33 @@ fn judged(evidence: &Evidence) -> Markup {
                 ul { @for hint in &judged.never { li { (place(hint)) ": " code { (hint.text) } } } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::cell::{BASE, Receiver};
+    use super::super::super::origin::Origin;
+    use super::super::super::trace::Work;
+    use super::super::super::watch::Traced;
+    use super::*;
+
+    #[test]
+    fn the_hints_are_compared_with_stock_of_their_own_release() {
+        let profile = |release: &str, flavor, taken| {
+            let cell = Cell { receiver: Receiver::Recvmmsg, shape: BASE };
+            let work = Work { instructions: 100, branches: 50, taken, stacks: [].into() };
+            let origin = Origin { release: format!("{release}-{flavor}"), ..Origin::sample(flavor, 1) };
+            Profile { origin, traced: Traced { cell, work, datagrams: 10 } }
+        };
+        let profiles = [
+            profile("6.11.11", "stock", 40),
+            profile("6.12.117", "stock", 30),
+            profile("6.12.117", "hints", 20),
+            profile("6.13", "hints", 10),
+        ];
+        let compared = compared(&profiles.iter().collect::<Vec<_>>());
+        let figures: Vec<_> = compared.into_iter().map(|(_, figures)| figures).collect();
+        assert_eq!(figures, [["3.0 → 2.0", "5.0 → 5.0", "10.0 → 10.0"].map(String::from)]);
     }
 }

@@ -14,6 +14,34 @@ mod words;
 
 pub use tables::{disagreements, line, losses, tables};
 
+use super::feed::result::RealWorld;
+use super::hints::Evidence;
+use super::profile::Profile;
+use super::result::Line;
+
+/// The lines that are no cell of `bench local`, by what found them.
+#[derive(Default)]
+struct Others<'a> {
+    runs: Vec<&'a RealWorld>,
+    profiles: Vec<&'a Profile>,
+    evidence: Vec<&'a Evidence>,
+}
+
+impl<'a> Others<'a> {
+    fn of(lines: &'a [Line]) -> Self {
+        let mut others = Self::default();
+        for line in lines {
+            match line {
+                Line::Local(_) => {}
+                Line::RealWorld(run) => others.runs.push(run),
+                Line::Profile(profile) => others.profiles.push(profile),
+                Line::Hints(evidence) => others.evidence.push(evidence),
+            }
+        }
+        others
+    }
+}
+
 /// A figure with as many digits as anyone reads.
 fn number(figure: f64) -> String {
     if figure < 99.95 { format!("{figure:.1}") } else { format!("{figure:.0}") }

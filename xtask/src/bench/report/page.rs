@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::super::chapter::{Chapter, chapters, distinct, records};
 use super::super::origin::Origin;
 use super::super::result::Line;
-use super::{feed, findings, inside, local, palette, words};
+use super::{Others, feed, findings, inside, local, palette, words};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -14,15 +14,7 @@ const STYLE: &str = include_str!("style.css");
 pub fn page(lines: &[Line]) -> Result<String> {
     let chapters = chapters(records(lines));
     let local: Vec<_> = chapters.iter().map(chapter).collect::<Result<_>>()?;
-    let (mut runs, mut profiles, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
-    for line in lines {
-        match line {
-            Line::Local(_) => {}
-            Line::RealWorld(run) => runs.push(run),
-            Line::Profile(profile) => profiles.push(profile),
-            Line::Hints(hints) => evidence.push(hints),
-        }
-    }
+    let others = Others::of(lines);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -48,9 +40,9 @@ pub fn page(lines: &[Line]) -> Result<String> {
                 }
                 main {
                     @for section in &local { (section) }
-                    (feed::feeds(&runs)?)
-                    (inside::profiles(&profiles)?)
-                    (inside::hints(&evidence, &profiles))
+                    (feed::feeds(&others.runs)?)
+                    (inside::profiles(&others.profiles)?)
+                    (inside::hints(&others.evidence, &others.profiles))
                     (conclusion())
                     (environment(lines))
                 }

@@ -2,13 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::super::chapter::{Chapter, chapters, records};
+use anyhow::Result;
+
+use super::super::chapter::{Chapter, chapters, distinct, records, version};
+use super::super::feed::result::RealWorld;
+use super::super::feed::table::tables as feed_tables;
 use super::super::result::Line;
 use super::local::{pairs, paper_unit};
-use super::{findings, number, tables, words};
+use super::{Others, findings, inside, number, tables, words};
 
 /// What `lines` hold.
-pub fn summary(lines: &[Line]) -> String {
+pub fn summary(lines: &[Line]) -> Result<String> {
     let mut text = "# What receiving a datagram costs\n".to_owned();
     for chapter in chapters(records(lines)) {
         let setting = &chapter.setting;
@@ -35,12 +39,52 @@ pub fn summary(lines: &[Line]) -> String {
         text += "\n### Every cell\n";
         text += &tables(&chapter.records);
     }
+    let others = Others::of(lines);
+    text += &feeds(&others.runs)?;
+    text += &hints(&others);
     for (title, sentences) in words::CHAPTERS {
         let _ = write!(text, "\n## {title}\n\n- {}\n", sentences.join("\n- "));
     }
     let _ = write!(text, "\n## Figures of your own\n\n{}\n\n", words::BEFORE);
     for line in words::SCRIPT.lines() {
         let _ = writeln!(text, "    {line}");
+    }
+    Ok(text)
+}
+
+/// What one kernel's flavors made of a feed, one table each.
+fn feeds(runs: &[&RealWorld]) -> Result<String> {
+    let mut text = String::new();
+    let key = |run: &&RealWorld| {
+        (version(&run.origin.release).to_owned(), run.origin.accel.clone(), run.feed.clone())
+    };
+    for together in distinct(runs.iter().map(key)) {
+        let (version, accel, feed) = &together;
+        let _ = write!(
+            text,
+            "\n## A feed between two guests: Linux {version}, {accel}\n\n{}: {} datagrams.\n",
+            feed.name, feed.datagrams
+        );
+        let runs: Vec<_> = runs.iter().copied().filter(|run| key(run) == together).collect();
+        text += &feed_tables(&runs)?;
+    }
+    Ok(text)
+}
+
+fn hints(others: &Others<'_>) -> String {
+    let compared = inside::compared(&others.profiles);
+    if others.evidence.is_empty() && compared.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n## The branch hints\n".to_owned();
+    for evidence in &others.evidence {
+        let _ = writeln!(text, "\n{}", inside::verdict(evidence));
+    }
+    if !compared.is_empty() {
+        text += "\n| a datagram, without and with them | branches taken | of branches | instructions |\n|---|--:|--:|--:|\n";
+    }
+    for (cell, figures) in compared {
+        let _ = writeln!(text, "| {cell} | {} |", figures.join(" | "));
     }
     text
 }
@@ -72,7 +116,7 @@ mod tests {
         let loopback = Record::sample("stock", Receiver::Recvmmsg, 1000, 1, 1600.0);
         let mut over_veth = loopback.clone();
         over_veth.cell.shape.link = Link::Veth;
-        let text = summary(&[loopback, over_veth].map(Line::Local));
+        let text = summary(&[loopback, over_veth].map(Line::Local)).unwrap();
         let (first, second) = text.split_once("config vm, over veth: instructions a datagram\n").unwrap();
         assert!(
             first.contains("The paper's table") && first.contains("| 64 | 1000 | ipv4 | 1600"),
