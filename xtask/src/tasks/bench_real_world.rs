@@ -17,10 +17,6 @@ use crate::kernel;
 use crate::progress::{Progress, Unit};
 use crate::workspace::Workspace;
 
-/// What the figures are worth where there is no CPU behind them.
-const EMULATED: &str = "The CPU is emulated: these are nanoseconds of a CPU that there is not. They show that all works and what \
-                        gets lost, and compare only roughly.";
-
 /// Runs the command.
 pub fn run(workspace: &Workspace, arguments: &FeedArgs) -> Result<()> {
     let mut ledger = Ledger::open(arguments.json.as_deref())?;
@@ -56,9 +52,6 @@ pub fn run(workspace: &Workspace, arguments: &FeedArgs) -> Result<()> {
 
 fn report(feeder: &Feeder, results: &[RealWorld]) -> Result<()> {
     println!("{}", table::tables(&results.iter().collect::<Vec<_>>())?);
-    if feeder.accel != Accel::Kvm {
-        println!("{EMULATED}");
-    }
     let failed = |run: &&RealWorld| run.outcome.failed();
     let dead = results.iter().filter(failed).count();
     if dead == 0 {

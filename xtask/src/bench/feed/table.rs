@@ -9,6 +9,7 @@ use super::result::{Latencies, Measured, RealWorld, Way};
 use crate::bench::outcome::Outcome;
 use crate::bench::statistics::Figure;
 use crate::cli;
+use crate::guest::qemu::Accel;
 
 /// A run in one line.
 pub fn line(run: &RealWorld) -> String {
@@ -31,6 +32,10 @@ pub fn line(run: &RealWorld) -> String {
 struct Row<'a> {
     runs: Vec<&'a RealWorld>,
 }
+
+/// What the figures are worth where there is no CPU behind them.
+const EMULATED: &str = "\nThe CPU is emulated: these are nanoseconds of a CPU that there is not. They show that all works and what \
+                        gets lost, and compare only roughly.\n";
 
 /// The tables: what the calls cost and what came; and how long it took.
 pub fn tables(runs: &[&RealWorld]) -> Result<String> {
@@ -55,7 +60,8 @@ pub fn tables(runs: &[&RealWorld]) -> Result<String> {
         cost += &row.cost(&name);
         latency += &row.latency(&name)?;
     }
-    Ok(cost + &latency)
+    let emulated = runs.iter().any(|run| run.origin.accel != Accel::Kvm.to_string());
+    Ok(cost + &latency + if emulated { EMULATED } else { "" })
 }
 
 impl Row<'_> {
