@@ -1,6 +1,7 @@
 //! The branch hints that a series adds, and how often each was right.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -24,6 +25,12 @@ pub struct Hint {
     pub text: String,
 }
 
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{} {}()", self.path.display(), self.line, self.function)
+    }
+}
+
 /// How often a hint was right and wrong.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Count {
@@ -31,6 +38,14 @@ pub struct Count {
     pub right: u64,
     /// The other way.
     pub wrong: u64,
+}
+
+impl Count {
+    /// How many of a hundred were wrong.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a few million")]
+    pub fn percent_wrong(self) -> f64 {
+        100.0 * self.wrong as f64 / (self.right + self.wrong) as f64
+    }
 }
 
 /// A hint that was reached.

@@ -27,6 +27,12 @@ impl Profile {
         count as f64 / f64::from(self.traced.datagrams)
     }
 
+    /// A datagram's branches that were taken, its branches, and its instructions.
+    pub fn work(&self) -> [f64; 3] {
+        let work = &self.traced.work;
+        [work.taken, work.branches, work.instructions].map(|count| self.each(count))
+    }
+
     /// The functions, those that take most first, with their instructions a datagram.
     pub fn functions(&self) -> Vec<(&str, f64)> {
         let mut functions: Vec<_> = self.traced.work.functions().into_iter().collect();

@@ -9,7 +9,7 @@ use crate::bench::cell::{BASE, Cell, Family, Mix, Receiver, Shape, Size};
 use crate::bench::hints::{self, Count, Evidence, Hint, Judged, Seen};
 use crate::bench::ledger::Ledger;
 use crate::bench::profile::Profile;
-use crate::bench::watch::{self, Traced};
+use crate::bench::watch;
 use crate::cli::{Config, Flavor, KernelArgs, PatchArgs};
 use crate::exit::{Exit, error};
 use crate::host::{self, Purpose};
@@ -70,7 +70,7 @@ fn compare(workspace: &Workspace, arguments: &PatchArgs) -> Result<Vec<Profile>>
     println!("stock -> hints\n");
     println!("{:<24} {:>16} {:>16} {:>18}", "", "branches taken", "of branches", "instructions");
     for (before, after) in iter::zip(&before, &after) {
-        println!("{}", compared(&before.traced, &after.traced));
+        println!("{}", compared(before, after));
     }
     Ok([before, after].concat())
 }
@@ -109,26 +109,16 @@ fn cells(receivers: &[(Receiver, u32)], size: Size) -> Vec<Cell> {
     cells
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a few million")]
-fn figures(Count { right, wrong }: Count) -> String {
-    format!("{right:>10} {wrong:>10} {:>8.1}", 100.0 * wrong as f64 / (right + wrong) as f64)
+fn figures(count: Count) -> String {
+    format!("{:>10} {:>10} {:>8.1}", count.right, count.wrong, count.percent_wrong())
 }
 
 fn place(hint: &Hint) -> String {
-    format!("{}:{} {}(): {}", hint.path.display(), hint.line, hint.function, hint.text)
+    format!("{hint}: {}", hint.text)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a few million")]
-fn compared(before: &Traced, after: &Traced) -> String {
-    let pair = |figure: &dyn Fn(&Traced) -> u64, places: usize| {
-        let each = |traced: &Traced| figure(traced) as f64 / f64::from(traced.datagrams);
-        format!("{:.places$} -> {:.places$}", each(before), each(after))
-    };
-    format!(
-        "{:<24} {:>16} {:>16} {:>18}",
-        before.cell.to_string(),
-        pair(&|traced| traced.work.taken, 1),
-        pair(&|traced| traced.work.branches, 1),
-        pair(&|traced| traced.work.instructions, 0),
-    )
+fn compared(before: &Profile, after: &Profile) -> String {
+    let (one, other) = (before.work(), after.work());
+    let pair = |i: usize, places: usize| format!("{:.places$} -> {:.places$}", one[i], other[i]);
+    format!("{:<24} {:>16} {:>16} {:>18}", before.traced.cell.to_string(), pair(0, 1), pair(1, 1), pair(2, 0))
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::super::cell::Cell;
 use super::super::chapter::{distinct, version};
-use super::super::hints::{Evidence, Seen};
+use super::super::hints::Evidence;
 use super::super::profile::Profile;
 
 /// Functions that are listed; the others are one row.
@@ -102,14 +102,10 @@ pub fn compared(profiles: &[&Profile]) -> Vec<(Cell, [String; 3])> {
     };
     let pairs =
         of("hints").filter_map(|after| Some((of("stock").find(|before| same(before, after))?, after)));
-    let figures = |profile: &Profile| {
-        let work = &profile.traced.work;
-        [work.taken, work.branches, work.instructions].map(|count| profile.each(count))
-    };
     pairs
         .map(|(before, after)| {
-            let (before, figures) = (figures(before), figures(after));
-            (after.traced.cell, [0, 1, 2].map(|i| format!("{:.1} → {:.1}", before[i], figures[i])))
+            let (one, other) = (before.work(), after.work());
+            (after.traced.cell, [0, 1, 2].map(|i| format!("{:.1} → {:.1}", one[i], other[i])))
         })
         .collect()
 }
@@ -126,25 +122,20 @@ pub fn verdict(Evidence { origin, judged }: &Evidence) -> String {
 }
 
 fn judged(evidence: &Evidence) -> Markup {
-    #[expect(clippy::cast_precision_loss, reason = "counts of a few million")]
-    let wrong = |seen: &Seen| 100.0 * seen.count.wrong as f64 / (seen.count.right + seen.count.wrong) as f64;
     let judged = &evidence.judged;
-    let place = |hint: &super::super::hints::Hint| {
-        format!("{}:{} {}()", hint.path.display(), hint.line, hint.function)
-    };
     html! {
         p.setting { (verdict(evidence)) }
         .wide { table.numbers {
             thead { tr { th { "hint" } th { "right" } th { "wrong" } th { "% wrong" } } }
             tbody { @for seen in &judged.reached { tr {
-                td { (place(&seen.hint)) br; code { (seen.hint.text) } }
-                td { (seen.count.right) } td { (seen.count.wrong) } td { (format!("{:.1}", wrong(seen))) }
+                td { (seen.hint) br; code { (seen.hint.text) } }
+                td { (seen.count.right) } td { (seen.count.wrong) } td { (format!("{:.1}", seen.count.percent_wrong())) }
             } } }
         } }
         @if !judged.never.is_empty() {
             details {
                 summary { "Never reached" }
-                ul { @for hint in &judged.never { li { (place(hint)) ": " code { (hint.text) } } } }
+                ul { @for hint in &judged.never { li { (hint) ": " code { (hint.text) } } } }
             }
         }
     }

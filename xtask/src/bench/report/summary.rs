@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::super::chapter::{Chapter, chapters, distinct, records, version};
-use super::super::feed::result::RealWorld;
+use super::super::feed::result::{About, RealWorld};
 use super::super::feed::table::tables as feed_tables;
 use super::super::result::Line;
 use super::local::{pairs, paper_unit};
@@ -55,20 +55,22 @@ pub fn summary(lines: &[Line]) -> Result<String> {
 /// What one kernel's flavors made of a feed, one table each.
 fn feeds(runs: &[&RealWorld]) -> Result<String> {
     let mut text = String::new();
-    let key = |run: &&RealWorld| {
-        (version(&run.origin.release).to_owned(), run.origin.accel.clone(), run.feed.clone())
-    };
-    for together in distinct(runs.iter().map(key)) {
-        let (version, accel, feed) = &together;
+    for together in distinct(runs.iter().copied().map(setting)) {
+        let (version, accel, feed) = together;
         let _ = write!(
             text,
             "\n## A feed between two guests: Linux {version}, {accel}\n\n{}: {} datagrams.\n",
             feed.name, feed.datagrams
         );
-        let runs: Vec<_> = runs.iter().copied().filter(|run| key(run) == together).collect();
+        let runs: Vec<_> = runs.iter().copied().filter(|run| setting(run) == together).collect();
         text += &feed_tables(&runs)?;
     }
     Ok(text)
+}
+
+/// What runs share that are compared.
+fn setting(run: &RealWorld) -> (&str, &str, &About) {
+    (version(&run.origin.release), &run.origin.accel, &run.feed)
 }
 
 fn hints(others: &Others<'_>) -> String {
