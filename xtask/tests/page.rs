@@ -101,7 +101,7 @@ fn a_report_is_one_file_that_names_no_other() {
         "| 64 | 1000 |",
         "## A feed between two guests: Linux 6.12",
         "| recvmmsg | stock |",
-        "a CPU that there is not",
+        "The CPU is emulated",
         "## The branch hints",
     ] {
         assert!(summary.contains(part), "{part} is not in {summary}");
