@@ -8,6 +8,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod abi;
+pub mod audit;
 pub mod bpf;
 pub mod calls;
 pub mod cgroup;
@@ -16,6 +17,7 @@ pub mod link;
 pub mod memory;
 pub mod messages;
 pub mod net;
+pub mod netlink;
 pub mod process;
 pub mod raw;
 mod receive;

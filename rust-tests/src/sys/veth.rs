@@ -1,13 +1,12 @@
 //! A pair of virtual network cards: what is sent by one is received by the other.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
 use crate::sys::link::{Namespace, address_up, ethtool};
-use crate::sys::net::socket;
+use crate::sys::netlink::Netlink;
 use crate::sys::patience;
 
 /// What each card is called in its namespace.
@@ -83,22 +82,12 @@ fn link_is_there() -> io::Result<()> {
 
 /// Makes a pair, one card here and one in another namespace.
 fn create(mtu: usize, there: RawFd) -> io::Result<()> {
-    let netlink =
-        socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).ok_or(io::ErrorKind::Unsupported)?;
-    let mut netlink = File::from(netlink);
-    netlink.write_all(&request(mtu, there))?;
-    let mut answer = [0; 1024];
-    let len = netlink.read(&mut answer)?;
-    // A header of 16 bytes, then the error.
-    let error = answer[..len].get(16..20).and_then(|error| error.first_chunk());
-    match i32::from_ne_bytes(*error.ok_or(io::ErrorKind::InvalidData)?) {
-        0 => Ok(()),
-        error => Err(io::Error::from_raw_os_error(-error)),
-    }
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+    Netlink::new(libc::NETLINK_ROUTE, 0)?.ask(libc::RTM_NEWLINK, flags, &pair(mtu, there))
 }
 
 /// `ip link add veth0 mtu MTU type veth peer name veth0 mtu MTU netns THERE`.
-fn request(mtu: usize, there: RawFd) -> Vec<u8> {
+fn pair(mtu: usize, there: RawFd) -> Vec<u8> {
     let name = || attribute(libc::IFLA_IFNAME, CARD.to_bytes_with_nul());
     let mtu = || attribute(libc::IFLA_MTU, &u32::try_from(mtu).expect("a small number").to_ne_bytes());
     // Nothing of a `struct ifinfomsg` is asked for.
@@ -107,18 +96,7 @@ fn request(mtu: usize, there: RawFd) -> Vec<u8> {
     let peer = attribute(PEER, &[any(), name(), mtu(), there].concat());
     let kind = attribute(libc::IFLA_INFO_KIND, b"veth");
     let info = attribute(libc::IFLA_LINKINFO, &[kind, attribute(libc::IFLA_INFO_DATA, &peer)].concat());
-    let body = [any(), name(), mtu(), info].concat();
-    let flags = libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-    let len = u32::try_from(16 + body.len()).expect("a short message");
-    [
-        &len.to_ne_bytes()[..],
-        &libc::RTM_NEWLINK.to_ne_bytes(),
-        &u16::try_from(flags).expect("few flags").to_ne_bytes(),
-        // Any number, from whoever this is.
-        &[0; 8],
-        &body,
-    ]
-    .concat()
+    [any(), name(), mtu(), info].concat()
 }
 
 /// A netlink attribute: its length, its kind, its value, filled up to whole words.
@@ -137,12 +115,5 @@ mod tests {
     fn attributes_are_whole_words_and_tell_their_own_length() {
         assert_eq!(attribute(3, b"veth0\0"), [&[10, 0, 3, 0], &b"veth0\0\0\0"[..]].concat());
         assert_eq!(attribute(18, &attribute(1, b"veth")), *b"\x0c\0\x12\0\x08\0\x01\0veth");
-    }
-
-    #[test]
-    fn a_request_tells_its_own_length() {
-        let request = request(1500, 7);
-        assert_eq!(request[..4], u32::try_from(request.len()).unwrap().to_ne_bytes());
-        assert_eq!(request[16 + 16..][..4], [10, 0, 3, 0]);
     }
 }

@@ -1,6 +1,8 @@
 //! Copies and allocations that fail while messages are received: a failure costs no more than one message.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
 
 use rust_tests::needs_injection;
 use rust_tests::sys::messages::Shape;
@@ -17,7 +19,8 @@ fn numbers(batch: &Batch, n: usize) -> Vec<u8> {
     (0..n).map(|i| batch.messages.payload(i)[0]).collect()
 }
 
-fn each_failure_costs_one(shape: &Shape, options: &[(i32, i32)]) {
+/// Receives with each of the call's steps failing in turn; some of these failures must end with `error`.
+pub fn each_failure_costs_one(shape: &Shape, options: &[(i32, i32)], error: i32) {
     let injector = RefCell::new(needs_injection!());
     let (receiver, sender) = udp4();
     for &(level, name) in options {
@@ -25,6 +28,7 @@ fn each_failure_costs_one(shape: &Shape, options: &[(i32, i32)]) {
     }
     both_ways(|way| {
         let batch = way.batch(&receiver, 8, shape);
+        let mut errors = BTreeSet::new();
         for n in 1.. {
             assert!(n < MANY, "no end of steps");
             for number in 0..MESSAGES {
@@ -34,6 +38,7 @@ fn each_failure_costs_one(shape: &Shape, options: &[(i32, i32)]) {
             let some = 0..batch.messages.len();
             let (result, injected) =
                 injector.borrow_mut().nth(n, || batch.messages.recv_unchecked(&some, None, &receiver, NOW));
+            errors.extend(result.as_ref().err().and_then(io::Error::raw_os_error));
             let first = *result.as_ref().unwrap_or(&0);
             let mut all = numbers(&batch, first);
             take_error(&receiver);
@@ -45,6 +50,7 @@ fn each_failure_costs_one(shape: &Shape, options: &[(i32, i32)]) {
             if !injected {
                 assert_eq!(result.unwrap(), usize::from(MESSAGES));
                 assert!(n > u32::from(MESSAGES), "each message is copied");
+                assert!(errors.contains(&error), "{errors:?}");
                 break;
             }
         }
@@ -53,16 +59,16 @@ fn each_failure_costs_one(shape: &Shape, options: &[(i32, i32)]) {
 
 #[test]
 fn a_failed_copy_costs_one_message() {
-    each_failure_costs_one(&Shape::payload(64), &[]);
+    each_failure_costs_one(&Shape::payload(64), &[], libc::EFAULT);
 }
 
 #[test]
 fn a_failed_copy_of_a_name_costs_one_message() {
-    each_failure_costs_one(&Shape::payload(300).name(), &[]);
+    each_failure_costs_one(&Shape::payload(300).name(), &[], libc::EFAULT);
 }
 
 #[test]
 fn a_failed_copy_beside_control_messages_costs_one_message() {
     let options = [(libc::IPPROTO_IP, libc::IP_PKTINFO), (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)];
-    each_failure_costs_one(&Shape::segments(&[0, 32, 32]).name().control(100), &options);
+    each_failure_costs_one(&Shape::segments(&[0, 32, 32]).name().control(100), &options, libc::EFAULT);
 }

@@ -3,6 +3,7 @@
 // Whatever can't go on has failed.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod batch;
 mod cards;
 mod controls;
