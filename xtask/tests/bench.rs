@@ -76,11 +76,13 @@ fn one_program_receives_what_another_sends() {
     }
 }
 
-/// Guests that are a shell script: each tells of some cells, then ends. Returns how many were booted, too.
+/// Guests that are a shell script: each tells of some cells, then ends, and in the meantime the kernel is built anew.
+/// Returns how many were booted, too; what they booted is in `kernels`.
 fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec<Value>, usize) {
     let booted = folder.join("booted");
     let body = format!(
         "#!/bin/sh\n[ \"$1\" = --version ] && exec echo QEMU 0\ncd {}\necho >> booted\n\
+         while [ \"$1\" != -kernel ]; do shift; done\ncat \"$2\" >> kernels\necho another > bzImage\n\
          said=$(wc -l < booted).ktap\ncat $said >&0\n\
          sed -n 's/^# start \\(.*\\)/fastnet: start \\1\\nfastnet: end \\1/p' $said\n",
         folder.display(),
@@ -90,12 +92,11 @@ fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec
     for (number, said) in (1..).zip(guests) {
         fs::write(folder.join(format!("{number}.ktap")), format!("KTAP version 1\n{said}\n")).unwrap();
     }
-    let file = folder.join("results.jsonl");
+    let (file, image) = (folder.join("results.jsonl"), folder.join("bzImage"));
+    fs::write(&image, "a kernel\n").unwrap();
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
-    let mut command = bench(
-        Path::new("/dev/null"),
-        &["recvmmsg/ipv4/64/8", "--repeat", "1", "--json", file.to_str().unwrap()],
-    );
+    let mut command =
+        bench(&image, &["recvmmsg/ipv4/64/8", "--repeat", "1", "--json", file.to_str().unwrap()]);
     command.env("PATH", path);
     let (code, said) = run(command);
     (code, said, lines(&file), fs::read_to_string(booted).unwrap().len())
@@ -148,6 +149,15 @@ fn a_guest_that_dies_costs_one_cell_and_the_next_run_makes_it_good() {
     assert_eq!((code, booted), (Some(0), 0));
     assert!(said.contains("| 64 | 8 | ipv4 | 2000 |"));
     assert_eq!(again, lines);
+}
+
+#[test]
+fn a_kernel_that_is_built_anew_meanwhile_is_not_the_one_that_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let dies = format!("1..2\n# start {}", CELLS[0]);
+    let (.., booted) = with_fake_guests(folder.path(), &[&dies, &format!("1..1\n{}", report(1, 1, 5))]);
+    assert_eq!(booted, 2);
+    assert_eq!(fs::read_to_string(folder.path().join("kernels")).unwrap(), "a kernel\n".repeat(2));
 }
 
 #[test]

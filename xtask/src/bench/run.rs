@@ -90,12 +90,15 @@ impl Bench {
     /// Builds the receivers, and settles on the accelerator, which settles how many datagrams are sent under a wall clock.
     pub fn prepare(
         workspace: &Workspace,
-        subjects: Vec<Subject>,
+        mut subjects: Vec<Subject>,
         choice: BenchAccel,
         datagrams: impl FnOnce(Accel) -> u64,
     ) -> Result<Self> {
-        let built = executables::build_receivers(workspace)?;
         let folder = runs::new_folder(workspace)?;
+        let built = executables::build_receivers(workspace)?.kept_in(&folder)?;
+        for Subject { flavor, bzimage, .. } in &mut subjects {
+            *bzimage = runs::keep(&folder, bzimage, &format!("{flavor}.bzImage"))?;
+        }
         let first = subjects.first().context("no kernel to measure")?;
         let choose = |choice| {
             let initramfs = initramfs::write(&folder.join("probe"), &built, &[], "")?;

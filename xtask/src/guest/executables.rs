@@ -1,10 +1,11 @@
 //! The guest's executables: init and the tests, linked statically, found through cargo's own messages.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cargo_metadata::{Artifact, Message, TargetKind};
 
+use super::runs;
 use crate::exit::{Classify, Exit};
 use crate::process;
 use crate::workspace::Workspace;
@@ -34,6 +35,14 @@ pub struct Receivers {
     pub init: PathBuf,
     /// What it runs for each cell.
     pub receivers: PathBuf,
+}
+
+impl Receivers {
+    /// Copies of them in a run's folder.
+    pub fn kept_in(&self, folder: &Path) -> Result<Self> {
+        let init = runs::keep(folder, &self.init, "init")?;
+        Ok(Self { init, receivers: runs::keep(folder, &self.receivers, "receivers")? })
+    }
 }
 
 /// Builds init and the receivers, optimised as an application would be.

@@ -41,6 +41,13 @@ pub fn new_folder(workspace: &Workspace) -> Result<PathBuf> {
     }
 }
 
+/// Copies a file to a run's folder: built anew while the run lasts, it would be another.
+pub fn keep(folder: &Path, file: &Path, name: &str) -> Result<PathBuf> {
+    let copy = folder.join(name);
+    fs::copy(file, &copy).exit(Exit::Host, || format!("copying {} to {}", file.display(), copy.display()))?;
+    Ok(copy)
+}
+
 /// Says of a folder that it is in use, until what is returned is dropped: nothing if another command says so already.
 fn in_use(folder: &Path) -> Option<File> {
     let folder = File::open(folder).ok()?;
