@@ -95,14 +95,33 @@ case "$*" in
 esac
 "#;
 
+/// The command with such guests, of a kernel of that content.
+fn with_fake_guests(folder: &Path, kernel: &str) -> (Option<i32>, String) {
+    script::put(folder.join("qemu-system-x86_64"), QEMU);
+    let image = folder.join("bzImage");
+    fs::write(&image, kernel).unwrap();
+    let mut command = bench(&image, &folder.join("results.jsonl"), &["--datagrams", "100"]);
+    command.env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()));
+    run(command)
+}
+
+#[test]
+fn results_of_another_kernel_are_not_added_to() {
+    let folder = tempfile::tempdir().unwrap();
+    with_fake_guests(folder.path(), "a kernel");
+    let file = folder.path().join("results.jsonl");
+    let before = fs::read(&file).unwrap();
+    let (code, said) = with_fake_guests(folder.path(), "another");
+    assert_eq!(code, Some(2));
+    assert!(said.contains("results.jsonl") && said.contains("name another file"));
+    assert!(fs::read(&file).unwrap() == before);
+}
+
 #[test]
 fn a_guest_that_dies_costs_its_own_run_alone() {
     let folder = tempfile::tempdir().unwrap();
-    script::put(folder.path().join("qemu-system-x86_64"), QEMU);
+    let (code, said) = with_fake_guests(folder.path(), "a kernel");
     let file = folder.path().join("results.jsonl");
-    let mut command = bench(Path::new("/dev/null"), &file, &["--datagrams", "100"]);
-    command.env("PATH", format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap()));
-    let (code, said) = run(command);
     assert_eq!(code, Some(4));
     assert!(said.contains("2 of 6 runs failed"));
     assert!(said.contains("| recvmmsg | fastnet | - | - | - | - | 0 | 0 | 2 |\n"));

@@ -1,9 +1,10 @@
 //! Records that can be compared: of one Linux, one configuration, one guest, one link.
 
 use super::cell::{BASE, Cell, Link, Receiver, Shape};
+use super::origin::{Host, version};
 use super::outcome::Outcome;
 use super::result::{Line, Measured, Record, Unit};
-use super::statistics::{Figure, Interval};
+use super::statistics::{Figure, Interval, Ratio};
 
 /// What figures must share to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Setting {
     pub cpu: String,
     /// What was counted.
     pub unit: Unit,
+    /// Under a clock: QEMU, the host below it, and how many datagrams were sent.
+    pub clock: Option<(String, Host, Option<u64>)>,
     /// What the datagrams came over.
     pub link: Link,
 }
@@ -25,21 +28,17 @@ pub struct Setting {
 impl Setting {
     fn of(record: &Record) -> Self {
         let origin = &record.origin;
-        let unit = if origin.accel == "icount" { Unit::Instructions } else { Unit::Ns };
+        let clock = origin.clock().map(|(qemu, host)| (qemu.to_owned(), host.clone(), record.stream));
         Self {
             version: version(&origin.release).to_owned(),
             config: origin.config.clone(),
             accel: origin.accel.clone(),
             cpu: origin.cpu.clone(),
-            unit,
+            unit: if clock.is_some() { Unit::Ns } else { Unit::Instructions },
+            clock,
             link: record.cell.shape.link,
         }
     }
-}
-
-/// A release without what stands behind Linux's own numbers.
-pub fn version(release: &str) -> &str {
-    release.split('-').next().unwrap_or(release)
 }
 
 /// A setting, and all that was found in it.
@@ -105,26 +104,41 @@ impl Chapter<'_> {
     }
 
     /// A figure as a part of what stock's `recvmmsg` takes for the same shape: of three boots or more between the ends of
-    /// its [`Interval`], of fewer between those that the worst luck in all rounds would give.
-    pub fn ratio(&self, flavor: &str, cell: Cell) -> Option<Figure> {
+    /// its [`Interval`]. Of fewer, instructions are between those that the worst luck in all rounds would give; time, of
+    /// which a boot has one round, is not known to be between any.
+    pub fn ratio(&self, flavor: &str, cell: Cell) -> Option<Ratio> {
         let of_stock = Cell { receiver: Receiver::Recvmmsg, ..cell };
         let stock = self.figure("stock", of_stock)?;
         let Figure { min, median, max } = self.figure(flavor, cell)?;
         let medians = |flavor, cell| medians(&self.records, flavor, cell);
         let interval = Interval::of_ratio(&medians(flavor, cell), &medians("stock", of_stock));
-        let Interval { low, high } =
-            interval.unwrap_or(Interval { low: min / stock.max, high: max / stock.min });
-        Some(Figure { min: low, median: median / stock.median, max: high })
+        let worst = Interval { low: min / stock.max, high: max / stock.min };
+        let ends = interval.or((self.setting.unit == Unit::Instructions).then_some(worst));
+        Some(Ratio { median: median / stock.median, ends })
+    }
+
+    /// Whether it can be told how far measurements of a flavor's cell are apart: of instructions each boot has rounds.
+    pub fn repeats(&self, flavor: &str, cell: Cell) -> bool {
+        self.setting.unit == Unit::Instructions || self.boots(flavor, cell).len() >= Interval::LEAST_RUNS
+    }
+
+    /// Whether a flavor's cell failed in a boot.
+    pub fn failed(&self, flavor: &str, cell: Cell) -> bool {
+        let mut of = self.of(flavor, cell);
+        of.any(|record| record.outcome.failed())
     }
 
     /// Why a flavor's cell has no figure, if something was said.
     pub fn reason(&self, flavor: &str, cell: Cell) -> Option<&str> {
-        let mut of =
-            self.records.iter().filter(|record| record.origin.flavor == flavor && record.cell == cell);
-        of.find_map(|record| match &record.outcome {
+        self.of(flavor, cell).find_map(|record| match &record.outcome {
             Outcome::Measured(_) => None,
             Outcome::Skipped { why } | Outcome::Failed { why, .. } => Some(why.as_str()),
         })
+    }
+
+    fn of(&self, flavor: &str, cell: Cell) -> impl Iterator<Item = &Record> {
+        let of = move |record: &&&Record| record.origin.flavor == flavor && record.cell == cell;
+        self.records.iter().filter(of).copied()
     }
 }
 
@@ -203,9 +217,33 @@ mod tests {
         let stock = chapter.figure("stock", records[0].cell).unwrap();
         assert_eq!(stock, Figure { min: 99.0, median: 101.0, max: 103.0 });
         let ratio = chapter.ratio("fastnet", records[2].cell).unwrap();
-        assert_eq!(ratio, Figure { min: 49.5 / 103.0, median: 0.5, max: 51.5 / 99.0 });
+        let ends = Some(Interval { low: 49.5 / 103.0, high: 51.5 / 99.0 });
+        assert_eq!(ratio, Ratio { median: 0.5, ends });
         assert_eq!(chapter.flavors(), ["stock", "fastnet"]);
         assert_eq!(chapter.figure("hints", records[0].cell), None);
+    }
+
+    #[test]
+    fn time_of_few_boots_has_no_ends_and_that_of_other_hosts_another_chapter() {
+        let timed = |flavor, boot, median| {
+            let mut record = Record::sample(flavor, Receiver::Recvmmsg, 8, boot, median);
+            record.origin.accel = "kvm".into();
+            record
+        };
+        let boots = |flavor, medians: &[f64]| -> Vec<_> {
+            (1..).zip(medians).map(|(boot, median)| timed(flavor, boot, *median)).collect()
+        };
+        for (medians, ends) in [(&[50.0, 51.0][..], false), (&[50.0, 51.0, 52.0], true)] {
+            let mut records = [boots("stock", medians), boots("fastnet", medians)].concat();
+            let cell = records[0].cell;
+            let mut elsewhere = timed("stock", 9, 80.0);
+            elsewhere.origin.host.cores = 64;
+            records.push(elsewhere);
+            let chapters = chapters(&records);
+            assert_eq!(chapters.len(), 2);
+            assert_eq!(chapters[0].ratio("fastnet", cell).unwrap().ends.is_some(), ends);
+            assert_eq!(chapters[0].repeats("fastnet", cell), ends);
+        }
     }
 
     #[test]
@@ -216,5 +254,6 @@ mod tests {
         let chapter = &chapters(&records)[0];
         assert_eq!(chapter.figure("stock", records[0].cell), None);
         assert_eq!(chapter.reason("stock", records[0].cell), Some("no room"));
+        assert!(!chapter.failed("stock", records[0].cell));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Receiver};
 use super::chapter::{Chapter, Setting, chapters, records};
-use super::result::{Line, Unit};
+use super::result::Line;
 use super::statistics::apart;
 
 /// Of the change that a cell's figure made.
@@ -29,7 +29,7 @@ pub struct Change {
     pub before: f64,
     /// The same in the second; none if it has no figure now.
     pub after: Option<f64>,
-    /// So much, as a part of the first, it may change without a reason.
+    /// So much, as a part of the first, it may change without a reason; infinitely if nothing tells how much.
     pub noise: f64,
 }
 
@@ -97,11 +97,11 @@ fn change(
     tolerance: f64,
 ) -> Option<Change> {
     let of = |chapter: &Chapter<'_>| match measure {
-        Measure::Figures => chapter.figure(flavor, cell),
-        Measure::Ratios => chapter.ratio(flavor, cell),
+        Measure::Figures => chapter.figure(flavor, cell).map(|figure| figure.median),
+        Measure::Ratios => chapter.ratio(flavor, cell).map(|ratio| ratio.median),
     };
-    let old = of(before)?.median;
-    let new = of(after).map(|figure| figure.median);
+    let old = of(before)?;
+    let new = if after.failed(flavor, cell) { None } else { of(after) };
     if new.is_none() && after.reason(flavor, cell).is_none() {
         return None;
     }
@@ -114,15 +114,13 @@ fn change(
     Some(Change { flavor: flavor.to_owned(), cell, before: old, after: new, noise })
 }
 
-/// How far measurements of the same are apart: instructions from boot to boot, time from round to round.
+/// How far measurements of the same are apart, from boot to boot.
 fn wobble(chapter: &Chapter<'_>, flavor: &str, cell: Cell) -> f64 {
-    match chapter.setting.unit {
-        Unit::Instructions => {
-            let boots = chapter.boots(flavor, cell);
-            apart(&boots.iter().map(|boot| boot.figure.median).collect::<Vec<_>>())
-        }
-        Unit::Ns => chapter.figure(flavor, cell).map_or(0.0, |figure| figure.spread()),
+    if !chapter.repeats(flavor, cell) {
+        return f64::INFINITY;
     }
+    let boots = chapter.boots(flavor, cell);
+    apart(&boots.iter().map(|boot| boot.figure.median).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -201,7 +199,27 @@ mod tests {
         assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same]);
         let mut failed = Record::sample("fastnet", Receiver::Remembered, 1000, 1, 1.0);
         failed.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
+        after.push(Line::Local(failed.clone()));
+        assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same, Verdict::Failed]);
+        // One boot that died is not made up for by another that did not.
+        let mut after = before.clone();
+        failed.origin.boot = 3;
         after.push(Line::Local(failed));
         assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same, Verdict::Failed]);
+    }
+
+    #[test]
+    fn a_clock_tells_a_change_only_behind_three_boots() {
+        let timed = |boots: u32, ns: f64| -> Vec<Line> {
+            let of = |boot: u32| {
+                let wobble = 1.0 + f64::from(boot) / 1000.0;
+                let mut record = Record::sample("stock", Receiver::Recvmmsg, 1000, boot, ns * wobble);
+                record.origin.accel = "kvm".into();
+                Line::Local(record)
+            };
+            (1..=boots).map(of).collect()
+        };
+        let told = |boots| verdicts(&timed(3, 100.0), &timed(boots, 150.0), Measure::Figures);
+        assert_eq!((told(2), told(3)), (vec![Verdict::Same], vec![Verdict::More]));
     }
 }

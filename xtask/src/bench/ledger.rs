@@ -38,11 +38,7 @@ impl Ledger {
         file.set_len(whole.len() as u64)
             .and_then(|()| file.seek(std::io::SeekFrom::End(0)))
             .with_context(context)?;
-        let mut ledger = Self { lines: Vec::new(), file: Some((path.to_owned(), file)) };
-        for line in read {
-            ledger.insert(line);
-        }
-        Ok(ledger)
+        Ok(Self { lines: result::newest(read), file: Some((path.to_owned(), file)) })
     }
 
     /// The cells that were measured, or at least tried.
@@ -68,13 +64,8 @@ impl Ledger {
             let text = line.to_json()? + "\n";
             file.write_all(text.as_bytes()).exit(Exit::Host, || format!("writing {}", path.display()))?;
         }
-        self.insert(line);
+        result::renew(&mut self.lines, line);
         Ok(())
-    }
-
-    fn insert(&mut self, line: Line) {
-        self.lines.retain(|old| !old.is_of_the_same(&line));
-        self.lines.push(line);
     }
 
     /// Writes the file anew, cells in the order of `place`, so that it tells nothing of how often the plan was cut off.

@@ -7,6 +7,8 @@ use std::thread;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::guest::qemu::Accel;
+
 /// What every line of results begins with.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Origin {
@@ -31,19 +33,36 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Whose time its figures are, QEMU's and the host's; none if they are instructions, the same on every machine.
+    pub fn clock(&self) -> Option<(&str, &Host)> {
+        (self.accel != Accel::Icount.to_string()).then_some((&self.qemu, &self.host))
+    }
+
+    /// Whether the same boot of the same kernel would have the same figures in both.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        let of = |origin: &Self| {
+            let Self { flavor, config, build, accel, boot, .. } = origin.clone();
+            (flavor, config, build, accel, boot)
+        };
+        of(self) == of(other) && self.clock() == other.clock()
+    }
+
     /// In what the other is not comparable with this one, if in anything: each kernel may be in one build only, and
     /// all else must be the same.
     pub fn conflict(&self, other: &Self) -> Option<String> {
         let of = |origin: &Self| -> [(&str, String); 6] {
             let kernel =
                 |field: &str| if self.flavor == other.flavor { field.to_owned() } else { String::new() };
+            let (qemu, host) = origin
+                .clock()
+                .map_or_else(Default::default, |(qemu, host)| (qemu.to_owned(), host.to_string()));
             [
                 ("build", kernel(&origin.build)),
                 ("config", kernel(&origin.config)),
                 ("accel", origin.accel.clone()),
                 ("cpu", origin.cpu.clone()),
-                ("qemu", origin.qemu.clone()),
-                ("host", origin.host.to_string()),
+                ("qemu", qemu),
+                ("host", host),
             ]
         };
         let differs = of(self).into_iter().zip(of(other)).find(|(ours, theirs)| ours != theirs);
@@ -54,6 +73,11 @@ impl Origin {
             )
         })
     }
+}
+
+/// A release without what stands behind Linux's own numbers.
+pub fn version(release: &str) -> &str {
+    release.split('-').next().unwrap_or(release)
 }
 
 /// The machine below the guest.
@@ -123,6 +147,8 @@ mod tests {
         };
         assert_eq!(conflict(|other| other.boot = 2), None);
         assert_eq!(conflict(|other| other.release = "6.6".into()), None);
+        // Instructions are the same on every host.
+        assert_eq!(conflict(|other| (other.qemu, other.host.cores) = ("QEMU 10".into(), 4)), None);
         assert_eq!(conflict(|other| (other.flavor, other.build) = ("fastnet".into(), "4567".into())), None);
         let said = conflict(|other| other.build = "4567".into()).unwrap();
         assert_eq!(
@@ -133,11 +159,18 @@ mod tests {
             |other: &mut Origin| other.config = "lean".into(),
             |other: &mut Origin| (other.flavor, other.accel) = ("fastnet".into(), "tcg".into()),
             |other: &mut Origin| other.cpu = "host".into(),
-            |other: &mut Origin| other.qemu = "QEMU 10".into(),
-            |other: &mut Origin| other.host.cores = 4,
         ] {
             assert!(conflict(change).is_some());
         }
+        let timed = Origin { accel: "kvm".into(), ..Origin::sample("stock", 1) };
+        for other in [
+            Origin { qemu: "QEMU 10".into(), ..timed.clone() },
+            Origin { host: Host { cores: 4, ..timed.host.clone() }, ..timed.clone() },
+        ] {
+            assert!(timed.conflict(&other).is_some());
+            assert!(!timed.is_of_the_same(&other));
+        }
+        assert!(timed.is_of_the_same(&timed));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What several rounds say together.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Two runs of the same that differ by more do not agree.
@@ -51,9 +53,25 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// A ratio, and what is known of where it lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// Of the medians.
+    pub median: f64,
+    /// Its ends; none if too few runs tell of others.
+    pub ends: Option<Interval>,
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.median)?;
+        self.ends.map_or(Ok(()), |Interval { low, high }| write!(f, " ({low:.3}–{high:.3})"))
+    }
+}
+
 impl Interval {
     /// Fewer runs than that say nothing of others.
-    const LEAST_RUNS: usize = 3;
+    pub const LEAST_RUNS: usize = 3;
     const RESAMPLES: usize = 10_000;
 
     /// Of the ratio of the medians of `runs` to those of `stock`, by the bootstrap: both are drawn anew from what was

@@ -59,7 +59,8 @@ pub enum BenchAction {
     /// Say what changed from one file of results to another, beyond noise; exit 1 if anything takes more.
     ///
     /// Cells of the same kernel, configuration and guest are compared. A change is noise up to --tolerance and, on top,
-    /// the most that boots (or, of time, rounds) of the same differ. A cell that failed counts as one that takes more.
+    /// the most that boots of the same differ; of time it takes three of each to tell. A cell that failed counts as one
+    /// that takes more.
     Compare {
         /// The results before.
         before: PathBuf,
@@ -69,7 +70,7 @@ pub enum BenchAction {
         #[arg(long)]
         ratios: bool,
         /// In percent.
-        #[arg(long, value_name = "PERCENT", default_value_t = 0.5)]
+        #[arg(long, value_name = "PERCENT", default_value_t = 0.5, value_parser = percent)]
         tolerance: f64,
     },
 }
@@ -151,6 +152,13 @@ pub enum BenchAccel {
     Tcg,
 }
 
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent @ 0.0..=100.0) => Ok(percent),
+        _ => Err("0 to 100".to_owned()),
+    }
+}
+
 const BENCH_LOCAL: &str = "\
 A cell is a receiver, IPv4 or IPv6, a datagram's size, messages a call, and whether each message has room for the
 sender's name: `recvmmsg/ipv4/64/1000/name`. Every datagram is checked byte by byte. The table at the end is Markdown.
@@ -173,6 +181,12 @@ Examples:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tolerance_is_a_number() {
+        assert_eq!(percent("0.5"), Ok(0.5));
+        assert!(["nan", "inf", "-1", "half"].into_iter().all(|text| percent(text).is_err()));
+    }
 
     #[test]
     fn a_shard_is_one_of_so_many() {

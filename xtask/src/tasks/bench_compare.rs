@@ -34,6 +34,12 @@ pub fn run(before: &Path, after: &Path, ratios: bool, tolerance: f64) -> Result<
     for change in changes.iter().filter(|change| change.verdict() != Verdict::Same) {
         println!("{}", row(change, measure));
     }
+    let untold = changes.iter().filter(|change| change.noise.is_infinite()).count();
+    if untold > 0 {
+        println!(
+            "{untold} cells are of too few boots under a clock to tell a change: they count as the same"
+        );
+    }
     println!("{failed} failed, {more} take more, {less} take less, {same} the same");
     if failed + more > 0 { Err(exit::said(Exit::Tests)) } else { Ok(()) }
 }

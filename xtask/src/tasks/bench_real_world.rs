@@ -1,6 +1,6 @@
 //! `cargo xtask bench real-world`: what receiving a feed costs between two guests, and how late it comes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -22,9 +22,12 @@ pub fn run(workspace: &Workspace, arguments: &FeedArgs) -> Result<()> {
     let mut ledger = Ledger::open(arguments.json.as_deref())?;
     // Before kernels are built: a capture that is none is known at once.
     let recorded = arguments.pcap.as_deref().map(pcap::read).transpose()?;
-    let (sender, receivers) = kernels(workspace, arguments)?;
+    let kernels = kernels(workspace, arguments)?;
     let feed = |accel| recorded.map_or_else(|| generated(arguments, accel), Ok);
-    let feeder = Feeder::prepare(workspace, sender, arguments.rcvbuf, arguments.accel, feed)?;
+    let feeder = Feeder::prepare(workspace, kernels, arguments.rcvbuf, arguments.accel, feed)?;
+    feeder.fits(ledger.runs()).exit(Exit::Usage, || {
+        format!("--json {}", arguments.json.as_deref().unwrap_or(Path::new("")).display())
+    })?;
     if let Some(notice) = &feeder.notice {
         println!("{notice}");
     }
@@ -32,16 +35,18 @@ pub fn run(workspace: &Workspace, arguments: &FeedArgs) -> Result<()> {
         println!("{}", pillar::mix());
     }
     println!("{}\nlogs in {}", feeder.feed(), feeder.folder.display());
-    let plan = run::plan(&receivers, arguments.repeat);
+    let plan = run::plan(&feeder.receivers, arguments.repeat);
     let progress = Progress::start("feeding", Unit::Steps, Some(plan.len() as u64));
     let mut results = Vec::new();
     for run in &plan {
-        let result = match feeder.known(run, ledger.runs()) {
-            Some(known) => known.clone(),
-            None => feeder.run(run)?,
+        let result = if let Some(known) = feeder.known(run, ledger.runs()) {
+            known.clone()
+        } else {
+            let new = feeder.run(run)?;
+            ledger.add(new.clone())?;
+            new
         };
         progress.above(|| println!("{}", table::line(&result)));
-        ledger.add(result.clone())?;
         results.push(result);
         progress.set(results.len() as u64);
     }

@@ -16,6 +16,8 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
     for file in files {
         lines.extend(read(file)?);
     }
+    let lines = result::newest(lines);
+    result::one_build_each(&lines)?;
     if lines.is_empty() {
         return Err(error(Exit::Usage, "the files hold no results".to_owned()));
     }
@@ -33,9 +35,11 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The lines of a result file.
+/// The lines of a result file, each once.
 pub fn read(file: &Path) -> Result<Vec<Line>> {
     let context = || format!("{} is no file of results", file.display());
     let text = fs::read_to_string(file).exit(Exit::Usage, context)?;
-    result::read(&text).exit(Exit::Usage, context)
+    let lines = result::newest(result::read(&text).exit(Exit::Usage, context)?);
+    result::one_build_each(&lines).exit(Exit::Usage, || file.display().to_string())?;
+    Ok(lines)
 }

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::latency::Latency;
-use crate::bench::origin::Origin;
+use crate::bench::origin::{Host, Origin, version};
 use crate::bench::outcome::Outcome;
 
 /// A way to receive.
@@ -43,7 +43,7 @@ pub struct RealWorld {
 }
 
 /// What was sent.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct About {
     /// What it is, for a reader.
     pub name: String,
@@ -92,12 +92,38 @@ impl RealWorld {
         self.outcome.measured()
     }
 
+    /// What it shares with those that it is compared with.
+    pub fn setting(&self) -> Setting<'_> {
+        let Origin { release, config, accel, .. } = &self.origin;
+        let (sender, feed, buffer) = (&self.sender, &self.feed, self.buffer);
+        Setting { version: version(release), config, accel, clock: self.origin.clock(), sender, feed, buffer }
+    }
+
     /// Whether both are of the same run.
     pub fn is_of_the_same(&self, other: &Self) -> bool {
-        let of =
-            |run: &Self| (run.receiver, run.stamps, run.buffer, run.origin.boot, run.origin.build.clone());
-        of(self) == of(other) && self.feed == other.feed
+        (self.receiver, self.stamps) == (other.receiver, other.stamps)
+            && self.origin.is_of_the_same(&other.origin)
+            && self.setting() == other.setting()
     }
+}
+
+/// What runs must share to be compared: who receives, and how, is all that they may differ in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting<'a> {
+    /// Linux's own version, whatever the flavor.
+    pub version: &'a str,
+    /// The kernels' configuration.
+    pub config: &'a str,
+    /// Who ran the guests' instructions.
+    pub accel: &'a str,
+    /// Whose time it is.
+    pub clock: Option<(&'a str, &'a Host)>,
+    /// How much of the series the sending guest has.
+    pub sender: &'a str,
+    /// What was sent.
+    pub feed: &'a About,
+    /// What the receiver's buffer was asked to hold, in bytes.
+    pub buffer: u32,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::said::Pair;
 use crate::bench::origin::{Host, Origin};
 use crate::bench::outcome::Outcome;
 use crate::cli::{self, AccelChoice};
+use crate::exit::{self, Exit};
 use crate::guest::executables::{self, Receivers};
 use crate::guest::initramfs::Initramfs;
 use crate::guest::qemu::{self, Accel, Machine};
@@ -72,6 +73,8 @@ pub fn plan(kernels: &[Kernel], times: u32) -> Vec<Run<'_>> {
 pub struct Feeder {
     /// Where the logs go.
     pub folder: PathBuf,
+    /// The kernels that receive, in turn.
+    pub receivers: Vec<Kernel>,
     /// Who runs the guests' instructions.
     pub accel: Accel,
     /// Why that is not what one would hope for.
@@ -93,20 +96,48 @@ impl Feeder {
     /// `feed` is told the accelerator, which decides how much a guest can take.
     pub fn prepare(
         workspace: &Workspace,
-        sender: Kernel,
+        (mut sender, mut receivers): (Kernel, Vec<Kernel>),
         buffer: u32,
         choice: AccelChoice,
         feed: impl FnOnce(Accel) -> Result<Feed>,
     ) -> Result<Self> {
-        let built = executables::build_feed(workspace)?;
         let folder = runs::new_folder(workspace)?;
+        let built = executables::build_feed(workspace)?.kept_in(&folder)?;
+        sender.bzimage = runs::keep(&folder, &sender.bzimage, "sender.bzImage")?;
+        for Kernel { flavor, bzimage, .. } in &mut receivers {
+            *bzimage = runs::keep(&folder, bzimage, &format!("{flavor}.bzImage"))?;
+        }
         let probe = initramfs(&folder.join("initramfs"), &built, "", &[])?;
         let (accel, notice) = accel::choose(workspace, choice, &sender.bzimage, &probe)?;
         drop(probe);
         let feed = feed(accel)?;
         let (encoded, duration) = (feed.encode()?, u64::try_from(feed.duration().as_nanos())?);
         let (qemu, host) = (qemu::version(workspace)?, Host::here()?);
-        Ok(Self { folder, accel, notice, feed, encoded, duration, buffer, sender, built, qemu, host })
+        Ok(Self {
+            folder,
+            receivers,
+            accel,
+            notice,
+            feed,
+            encoded,
+            duration,
+            buffer,
+            sender,
+            built,
+            qemu,
+            host,
+        })
+    }
+
+    /// Makes sure that earlier runs come from the same kernels and machine: others do not go into one file.
+    pub fn fits<'r>(&self, mut earlier: impl Iterator<Item = &'r RealWorld>) -> Result<()> {
+        let conflict = |known: &RealWorld| {
+            self.receivers.iter().find_map(|kernel| {
+                let run = Run { kernel, way: known.receiver, stamps: known.stamps, boot: known.origin.boot };
+                self.origin(&run, &known.origin.release).conflict(&known.origin)
+            })
+        };
+        earlier.find_map(conflict).map_or(Ok(()), |differs| Err(exit::error(Exit::Usage, differs)))
     }
 
     /// What is sent.
@@ -169,27 +200,30 @@ impl Feeder {
     }
 
     fn record(&self, run: &Run<'_>, release: &str, outcome: Outcome<Measured>) -> RealWorld {
-        let Run { kernel, way, stamps, boot } = *run;
         let datagrams = self.feed.datagrams().len() as u64;
-        let origin = Origin {
+        RealWorld {
+            origin: self.origin(run, release),
+            sender: self.sender.flavor.clone(),
+            receiver: run.way,
+            stamps: run.stamps,
+            buffer: self.buffer,
+            feed: About { name: self.feed.name.clone(), datagrams, duration: self.duration },
+            outcome,
+        }
+    }
+
+    fn origin(&self, run: &Run<'_>, release: &str) -> Origin {
+        let Kernel { flavor, config, build, .. } = run.kernel.clone();
+        Origin {
             release: release.to_owned(),
-            flavor: kernel.flavor.clone(),
-            config: kernel.config.clone(),
-            build: kernel.build.clone(),
+            flavor,
+            config,
+            build,
             accel: self.accel.to_string(),
             cpu: self.accel.cpu().to_owned(),
             qemu: self.qemu.clone(),
             host: self.host.clone(),
-            boot,
-        };
-        RealWorld {
-            origin,
-            sender: self.sender.flavor.clone(),
-            receiver: way,
-            stamps,
-            buffer: self.buffer,
-            feed: About { name: self.feed.name.clone(), datagrams, duration: self.duration },
-            outcome,
+            boot: run.boot,
         }
     }
 }

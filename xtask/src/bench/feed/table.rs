@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::latency::Latency;
-use super::result::{Latencies, Measured, RealWorld, Way};
+use super::result::{Latencies, Measured, RealWorld, Setting, Way};
+use crate::bench::chapter::distinct;
 use crate::bench::outcome::Outcome;
 use crate::bench::statistics::Figure;
 use crate::cli;
@@ -37,7 +38,27 @@ struct Row<'a> {
 const EMULATED: &str = "\nThe CPU is emulated: these are nanoseconds of a CPU that there is not. They show that all works and what \
                         gets lost, and compare only roughly.\n";
 
-/// The tables: what the calls cost and what came; and how long it took.
+/// Sorts runs by what they share with those that they are compared with, in the order of their first coming.
+pub fn settings<'a>(runs: &[&'a RealWorld]) -> Vec<(Setting<'a>, Vec<&'a RealWorld>)> {
+    let of = |setting: Setting<'a>| {
+        let runs = runs.iter().copied().filter(|run| run.setting() == setting).collect();
+        (setting, runs)
+    };
+    distinct(runs.iter().map(|run| run.setting())).into_iter().map(of).collect()
+}
+
+/// A setting as people read it.
+pub fn told(setting: &Setting<'_>) -> String {
+    let Setting { version, config, accel, sender, feed, buffer, .. } = setting;
+    format!(
+        "{}: {} datagrams, sent by {sender}. Linux {version}, config {config}, {accel}; receive buffers of {} KiB.",
+        feed.name,
+        feed.datagrams,
+        buffer >> 10
+    )
+}
+
+/// The tables of runs of one setting: what the calls cost and what came; and how long it took.
 pub fn tables(runs: &[&RealWorld]) -> Result<String> {
     let mut keys: Vec<(&str, Way)> = Vec::new();
     for run in runs {
@@ -172,6 +193,32 @@ mod tests {
         assert!(line(&runs[0]).ends_with("300.0 ns a datagram, 1000 received"));
         assert!(line(&runs[6]).ends_with("980 received, 20 LOST, p50 1.50 us, p99 lost"));
         assert!(line(&runs[7]).ends_with("PANIC: receiver: boot: Oops"));
+    }
+
+    #[test]
+    fn runs_that_differ_in_more_than_the_receiver_are_not_together() {
+        let one = || run("stock", Way::Recvmmsg, Measured::sample(1.0, 0, false));
+        let mut runs = vec![one(), run("fastnet", Way::Recvmsg, Measured::sample(1.0, 0, true))];
+        for change in [
+            |run: &mut RealWorld| run.buffer = 65_536,
+            |run: &mut RealWorld| run.feed.datagrams = 7,
+            |run: &mut RealWorld| run.sender = "fastnet".into(),
+            |run: &mut RealWorld| run.origin.config = "lean".into(),
+            |run: &mut RealWorld| run.origin.accel = "kvm".into(),
+            |run: &mut RealWorld| run.origin.release = "6.11.11-stock".into(),
+            |run: &mut RealWorld| (run.origin.accel, run.origin.host.cores) = ("kvm".into(), 99),
+        ] {
+            let mut other = one();
+            change(&mut other);
+            runs.push(other);
+        }
+        let together: Vec<_> =
+            settings(&runs.iter().collect::<Vec<_>>()).iter().map(|(_, runs)| runs.len()).collect();
+        assert_eq!(together, [2, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(
+            told(&runs[2].setting()),
+            "a feed: 1000 datagrams, sent by stock. Linux 6.12.117, config vm, icount; receive buffers of 64 KiB."
+        );
     }
 
     #[test]

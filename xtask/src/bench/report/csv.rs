@@ -9,7 +9,7 @@ pub fn cells(records: &[&Record]) -> String {
     let told = records.iter().any(|record| !record.cell.shape.link.is_loopback());
     let link = if told { ",link" } else { "" };
     let head = "release,flavor,config,build,accel,cpu,boot,receiver,family,size,messages,name,outcome,unit,rounds,min,median,max,\
-                datagrams,calls,bytes,why";
+                datagrams,calls,bytes,stream,lost,receiver_cpu,why";
     let rows = records.iter().map(|record| {
         let link = if told { format!(",{}", cli::name(&record.cell.shape.link)) } else { String::new() };
         row(record) + &link + "\n"
@@ -23,11 +23,14 @@ fn row(record: &Record) -> String {
     let outcome = match &record.outcome {
         Outcome::Measured(measured) => {
             let figure = measured.figure;
-            let bytes = measured.bytes.map_or(String::new(), |bytes| bytes.to_string());
+            let told = |number: Option<u64>| number.map_or(String::new(), |number| number.to_string());
+            let lost = record.stream.map(|_| measured.lost);
+            let stream = [measured.bytes, record.stream, lost].map(told);
+            let cpu = measured.receiver_cpu.map_or(String::new(), |cpu| format!("{cpu:.3}"));
             let numbers = [figure.min, figure.median, figure.max].map(|number| format!("{number:.3}"));
             let counts = [measured.datagrams, measured.calls].map(|count| count.to_string());
             let head = ["measured".to_owned(), measured.unit.to_string(), measured.rounds.to_string()];
-            [&head[..], &numbers, &counts, &[bytes, String::new()]].concat()
+            [&head[..], &numbers, &counts, &stream, &[cpu, String::new()]].concat()
         }
         Outcome::Skipped { why } => nothing("skipped", why),
         Outcome::Failed { verdict, why } => nothing("failed", &format!("{verdict}: {why}")),
@@ -53,7 +56,7 @@ fn row(record: &Record) -> String {
 /// The fields of a cell that has no figures.
 fn nothing(outcome: &str, why: &str) -> Vec<String> {
     let mut fields = vec![outcome.to_owned()];
-    fields.resize(9, String::new());
+    fields.resize(12, String::new());
     fields.push(why.to_owned());
     fields
 }
@@ -81,11 +84,22 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1].split(',').count(), lines[0].split(',').count());
         assert!(
-            lines[1].ends_with("measured,instructions,5,1599.000,1600.000,1601.000,4096,1,,"),
+            lines[1].ends_with("measured,instructions,5,1599.000,1600.000,1601.000,4096,1,,,,,"),
             "{}",
             lines[1]
         );
-        assert!(lines[2].ends_with(r#"skipped,,,,,,,,,"no room, ""yet""""#), "{}", lines[2]);
+        assert!(lines[2].ends_with(r#"skipped,,,,,,,,,,,,"no room, ""yet""""#), "{}", lines[2]);
+    }
+
+    #[test]
+    fn a_stream_tells_what_it_lost() {
+        let mut record = Record::sample("stock", Receiver::Recvmmsg, 8, 1, 900.0);
+        record.stream = Some(50_000);
+        if let Outcome::Measured(measured) = &mut record.outcome {
+            (measured.lost, measured.receiver_cpu) = (7, Some(450.5));
+        }
+        let text = cells(&[&record]);
+        assert!(text.trim_end().ends_with(",4096,1,,50000,7,450.500,"), "{text}");
     }
 
     #[test]

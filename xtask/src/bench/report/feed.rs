@@ -5,39 +5,46 @@ use maud::{Markup, PreEscaped, html};
 
 use super::super::chapter::distinct;
 use super::super::feed::latency::Latency;
-use super::super::feed::result::{Latencies, Measured, RealWorld, Way};
+use super::super::feed::result::{Latencies, Measured, RealWorld, Setting, Way};
+use super::super::feed::table::{settings, told};
 use super::super::outcome::Outcome;
 use super::palette::{self, Colour};
 use super::plot::{self, Tail};
 use crate::cli;
 
-/// Feeds between two guests: a table, and how long datagrams took.
+/// Feeds between two guests: for each setting a table, and how long datagrams took.
 pub fn feeds(runs: &[&RealWorld]) -> Result<Markup> {
+    let settings = settings(runs).into_iter().map(|(setting, runs)| of(&setting, &runs));
+    let settings = settings.collect::<Result<Vec<_>>>()?;
+    Ok(html! { @if !settings.is_empty() {
+        section {
+            h2 { "A feed between two guests" }
+            p.note { "Time here is the guests': under TCG it is that of a translator, not of silicon. Latency is the time from the \
+                receiving kernel's stamp to the return of the call that brought the datagram; in brackets with what the sender \
+                was late added, so that a sender that was held up hides nothing. –: that datagram was lost." }
+            @for setting in settings { (setting) }
+        }
+    } })
+}
+
+fn of(setting: &Setting<'_>, runs: &[&RealWorld]) -> Result<Markup> {
     let measured: Vec<_> = runs.iter().filter_map(|run| Some((*run, run.measured()?))).collect();
     let failed = runs.iter().filter_map(|run| match &run.outcome {
         Outcome::Measured(_) => None,
         Outcome::Skipped { why } | Outcome::Failed { why, .. } => Some((*run, why)),
     });
     let failed: Vec<_> = failed.collect();
-    Ok(html! { @if !runs.is_empty() {
-        section {
-            h2 { "A feed between two guests" }
-            @for feed in distinct(runs.iter().map(|run| &run.feed)) {
-                p.setting { (feed.name) ": " (feed.datagrams) " datagrams" }
-            }
-            (table(&measured))
-            p.note { "Time here is the guests': under TCG it is that of a translator, not of silicon. Latency is the time from the \
-                receiving kernel's stamp to the return of the call that brought the datagram; in brackets with what the sender \
-                was late added, so that a sender that was held up hides nothing. –: that datagram was lost." }
-            (plots(&measured)?)
-            @if !failed.is_empty() {
-                details {
-                    summary { "Runs that failed or could not be made: " (failed.len()) }
-                    ul { @for (run, why) in failed { li { (who(run)) ": " (why) } } }
-                }
+    Ok(html! {
+        p.setting { (told(setting)) }
+        (table(&measured))
+        (plots(&measured)?)
+        @if !failed.is_empty() {
+            details {
+                summary { "Runs that failed or could not be made: " (failed.len()) }
+                ul { @for (run, why) in failed { li { (who(run)) ": " (why) } } }
             }
         }
-    } })
+    })
 }
 
 fn who(run: &RealWorld) -> String {
@@ -135,10 +142,16 @@ mod tests {
         let runs = [
             RealWorld::sample("stock", Way::Recvmmsg, Outcome::Measured(measured())),
             RealWorld::sample("fastnet", Way::Remembered, Outcome::Skipped { why: "no room".into() }),
+            RealWorld {
+                buffer: 65_536,
+                ..RealWorld::sample("stock", Way::Recvmmsg, Outcome::Measured(measured()))
+            },
         ];
         let text = feeds(&runs.iter().collect::<Vec<_>>()).unwrap().into_string();
         for part in ["<td>812</td>", "<td>10</td>", "1.5 (1.5)", "<svg", "no room"] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
+        // Another buffer is another feed: no curve is of both.
+        assert_eq!((text.matches("<table").count(), text.matches("<figure").count()), (2, 2));
     }
 }

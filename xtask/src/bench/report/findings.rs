@@ -3,7 +3,7 @@
 use super::super::cell::{Cell, Family, Mix, Receiver, Shape, Size};
 use super::super::chapter::{Chapter, distinct};
 use super::super::statistics::TOLERANCE;
-use super::number;
+use super::{losses, number};
 use crate::cli;
 
 /// What a remembered array saves.
@@ -104,6 +104,18 @@ pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
     }
     said.extend(unremembered(chapter));
     said
+}
+
+/// The cells that have no figure of some boot, and why; the runs in which datagrams were lost.
+pub fn flaws(chapter: &Chapter<'_>) -> [(&'static str, Vec<String>); 2] {
+    let mut without = Vec::new();
+    for flavor in chapter.flavors() {
+        for cell in chapter.cells() {
+            without.extend(chapter.reason(flavor, cell).map(|why| format!("{cell} on {flavor}: {why}")));
+        }
+    }
+    let lost = losses(&chapter.records);
+    [("Cells that failed or could not be measured in a boot", without), ("Runs that lost datagrams", lost)]
 }
 
 /// What the patches cost whoever remembers nothing: each receiver on each flavor, as a part of the same on stock.

@@ -4,8 +4,9 @@ use anyhow::Result;
 use maud::{Markup, html};
 
 use super::super::cell::Cell;
-use super::super::chapter::{distinct, version};
+use super::super::chapter::distinct;
 use super::super::hints::Evidence;
+use super::super::origin::version;
 use super::super::profile::Profile;
 
 /// Functions that are listed; the others are one row.

@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use super::super::cell::{BASE, Cell, Receiver, Shape, Size};
 use super::super::chapter::{Chapter, distinct};
 use super::super::result::Unit;
-use super::super::statistics::Figure;
+use super::super::statistics::{Figure, Ratio};
 use super::number;
 use super::palette::{self, Colour, FASTNET, STOCK};
 use super::plot::{self, Curve, Row};
@@ -25,7 +25,7 @@ pub struct Pair {
     /// Into a remembered array, on the modified kernel.
     pub modified: Option<Figure>,
     /// One as a part of the other.
-    pub ratio: Option<Figure>,
+    pub ratio: Option<Ratio>,
 }
 
 /// The paper's table.
@@ -68,18 +68,21 @@ pub fn paper(chapter: &Chapter<'_>) -> Markup {
                 tr {
                     td { (pair.shape.size) } td { (grouped(pair.shape.messages)) }
                     td { (cell(pair.stock)) } td { (cell(pair.modified)) }
-                    td { @if let Some(ratio) = pair.ratio { (format!("{:.3}", ratio.median)) " " (interval(ratio, 3)) } @else { "–" } }
+                    td { @if let Some(ratio) = pair.ratio { (in_brackets(ratio)) } @else { "–" } }
                 }
             } }
         } }
         p.note { "Regular: " code { "recvmmsg()" } " on stock Linux. Modified: into a remembered array, on fastnet. In brackets \
-            between which ends the ratio lies: of three boots or more with 95 % confidence, by the bootstrap; of fewer over all \
-            rounds of all boots. –: not in the files." }
+            between which ends the ratio lies: of three boots or more with 95 % confidence, by the bootstrap; instructions of fewer \
+            over all rounds of all boots. –: not in the files." }
     }
 }
 
-fn interval(figure: Figure, places: usize) -> Markup {
-    html! { span.interval { (format!("({:.places$}–{:.places$})", figure.min, figure.max)) } }
+fn in_brackets(ratio: Ratio) -> Markup {
+    let text = ratio.to_string();
+    html! {
+        @if let Some((median, ends)) = text.split_once(' ') { (median) " " span.interval { (ends) } } @else { (text) }
+    }
 }
 
 /// The plots.
@@ -230,24 +233,6 @@ fn cells(chapter: &Chapter<'_>, flavor: &str) -> Markup {
             }
         } }
     } } }
-}
-
-/// What has no figure, and why.
-pub fn nothing(chapter: &Chapter<'_>) -> Markup {
-    let mut rows = Vec::new();
-    for flavor in chapter.flavors() {
-        for cell in chapter.cells() {
-            if let Some(why) = chapter.reason(flavor, cell) {
-                rows.push((flavor, cell, why));
-            }
-        }
-    }
-    html! { @if !rows.is_empty() {
-        details {
-            summary { "Cells that failed or could not be measured in a boot: " (rows.len()) }
-            ul { @for (flavor, cell, why) in rows { li { code { (cell) } " on " (flavor) ": " (why) } } }
-        }
-    } }
 }
 
 /// A number whose digits are told apart in threes.

@@ -1,5 +1,6 @@
 //! Results as people look at them: lines and tables on a terminal, a page in a browser, Markdown, CSV.
 
+mod again;
 pub mod csv;
 mod feed;
 mod findings;

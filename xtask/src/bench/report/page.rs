@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::super::chapter::{Chapter, chapters, distinct, records};
 use super::super::origin::Origin;
 use super::super::result::Line;
-use super::{Others, feed, findings, inside, local, palette, words};
+use super::{Others, again, feed, findings, inside, local, palette, words};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -70,7 +70,14 @@ fn chapter(chapter: &Chapter<'_>) -> Result<Markup> {
             (local::plots(chapter)?)
             (local::remembering(chapter))
             (local::all(chapter))
-            (local::nothing(chapter))
+            @for (title, lines) in findings::flaws(chapter) {
+                @if !lines.is_empty() {
+                    details {
+                        summary { (title) ": " (lines.len()) }
+                        ul { @for line in lines { li { (line) } } }
+                    }
+                }
+            }
         }
     })
 }
@@ -92,7 +99,6 @@ fn conclusion() -> Markup {
 /// By what all was measured, and how to do it again.
 fn environment(lines: &[Line]) -> Markup {
     let origins = distinct(lines.iter().map(|line| Origin { boot: 1, ..line.origin().clone() }));
-    let settings = distinct(origins.iter().map(|origin| (&origin.config, &origin.accel)));
     html! {
         section {
             h2 { "Where the figures come from" }
@@ -108,15 +114,9 @@ fn environment(lines: &[Line]) -> Markup {
                 } }
             } }
             h3 { "To do it again" }
-            p { "From a checkout, on a machine with Rust, gcc and git:" }
+            p { "From a checkout, on a machine with Rust, gcc and git; first, " code { "cargo xtask doctor --install" } ":" }
             pre {
-                @for (config, accel) in &settings {
-                    "cargo xtask bench local --quick --config " (config) " --accel " (accel) " --json local.jsonl --yes\n"
-                }
-                "cargo xtask bench hints --json hints.jsonl\n"
-                "cargo xtask bench profile remembered/ipv4/64/1000 --json fastnet.jsonl\n"
-                "cargo xtask bench profile recvmmsg/ipv4/64/1000 --flavor stock --json stock.jsonl\n"
-                "cargo xtask bench report *.jsonl --out report"
+                @for command in again::commands(lines) { (command) "\n" }
             }
             h3 { "Figures of your own" }
             p { (words::BEFORE) }

@@ -7,7 +7,7 @@ use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::super::statistics::Figure;
+use super::super::statistics::{Figure, Interval, Ratio};
 use super::palette::{Colour, GRID, INK};
 
 /// Small, so that it fits a narrow screen at its own size and two stand side by side on a wide one.
@@ -36,7 +36,7 @@ pub struct Row {
     /// What is compared.
     pub label: String,
     /// One or more ratios.
-    pub ratios: Vec<(Colour, Figure)>,
+    pub ratios: Vec<(Colour, Ratio)>,
 }
 
 /// How a part of something falls.
@@ -106,7 +106,8 @@ pub fn tails(x: &str, y: &str, tails: &[Tail]) -> Result<String> {
 /// Ratios to 1, a row each, every one with the interval it lies in.
 pub fn ratios(x: &str, rows: &[Row]) -> Result<String> {
     let ratios = || rows.iter().flat_map(|row| &row.ratios);
-    let right = ratios().map(|(_, figure)| figure.max).fold(1.0, f64::max);
+    let end = |ratio: &Ratio| ratio.ends.map_or(ratio.median, |ends| ends.high);
+    let right = ratios().map(|(_, ratio)| end(ratio)).fold(1.0, f64::max);
     let count = u32::try_from(rows.len())?;
     draw(60 + count * ROW, |area| {
         let bottom = f64::from(count);
@@ -125,16 +126,11 @@ pub fn ratios(x: &str, rows: &[Row]) -> Result<String> {
             chart.draw_series([
                 EmptyElement::at((0.0, middle)) + Text::new(label.clone(), (-8, 0), left.clone())
             ])?;
-            for (colour, Figure { min, median, max }) in ratios {
+            for (colour, Ratio { median, ends }) in ratios {
                 chart.draw_series([Circle::new((*median, middle), 4, colour.rgb().filled())])?;
-                chart.draw_series([ErrorBar::new_horizontal(
-                    middle,
-                    *min,
-                    *median,
-                    *max,
-                    colour.rgb(),
-                    8,
-                )])?;
+                chart.draw_series(ends.map(|Interval { low, high }| {
+                    ErrorBar::new_horizontal(middle, low, *median, high, colour.rgb(), 8)
+                }))?;
             }
         }
         Ok(())

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::super::chapter::{Chapter, chapters, distinct, records, version};
-use super::super::feed::result::{About, RealWorld};
-use super::super::feed::table::tables as feed_tables;
+use super::super::chapter::{Chapter, chapters, records};
+use super::super::feed::result::RealWorld;
+use super::super::feed::table;
 use super::super::result::Line;
 use super::local::{pairs, paper_unit};
 use super::{Others, findings, inside, number, tables, words};
@@ -38,6 +38,11 @@ pub fn summary(lines: &[Line]) -> Result<String> {
         }
         text += "\n### Every cell\n";
         text += &tables(&chapter.records);
+        for (title, lines) in findings::flaws(&chapter) {
+            if !lines.is_empty() {
+                let _ = write!(text, "\n### {title}\n\n- {}\n", lines.join("\n- "));
+            }
+        }
     }
     let others = Others::of(lines);
     text += &feeds(&others.runs)?;
@@ -55,22 +60,11 @@ pub fn summary(lines: &[Line]) -> Result<String> {
 /// What one kernel's flavors made of a feed, one table each.
 fn feeds(runs: &[&RealWorld]) -> Result<String> {
     let mut text = String::new();
-    for together in distinct(runs.iter().copied().map(setting)) {
-        let (version, accel, feed) = together;
-        let _ = write!(
-            text,
-            "\n## A feed between two guests: Linux {version}, {accel}\n\n{}: {} datagrams.\n",
-            feed.name, feed.datagrams
-        );
-        let runs: Vec<_> = runs.iter().copied().filter(|run| setting(run) == together).collect();
-        text += &feed_tables(&runs)?;
+    for (setting, runs) in table::settings(runs) {
+        let _ = write!(text, "\n## A feed between two guests\n\n{}\n", table::told(&setting));
+        text += &table::tables(&runs)?;
     }
     Ok(text)
-}
-
-/// What runs share that are compared.
-fn setting(run: &RealWorld) -> (&str, &str, &About) {
-    (version(&run.origin.release), &run.origin.accel, &run.feed)
 }
 
 fn hints(others: &Others<'_>) -> String {
@@ -98,9 +92,7 @@ fn paper(chapter: &Chapter<'_>) -> String {
     for pair in pairs(chapter) {
         let [stock, modified] = [pair.stock, pair.modified]
             .map(|figure| figure.map_or("–".to_owned(), |figure| number(figure.median * factor)));
-        let ratio = pair.ratio.map_or("–".to_owned(), |ratio| {
-            format!("{:.3} ({:.3}–{:.3})", ratio.median, ratio.min, ratio.max)
-        });
+        let ratio = pair.ratio.map_or("–".to_owned(), |ratio| ratio.to_string());
         let shape = pair.shape;
         let _ = writeln!(text, "| {} | {} | {stock} | {modified} | {ratio} |", shape.size, shape.messages);
     }
@@ -109,9 +101,32 @@ fn paper(chapter: &Chapter<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::cell::{Link, Receiver};
+    use super::super::super::cell::{Cell, Link, Receiver};
+    use super::super::super::outcome::Outcome;
     use super::super::super::result::Record;
     use super::*;
+
+    #[test]
+    fn what_was_lost_and_what_failed_is_told() {
+        let mut lossy = Record::sample("stock", Receiver::Recvmmsg, 1000, 1, 900.0);
+        (lossy.origin.accel, lossy.stream) = ("kvm".into(), Some(4106));
+        let mut failed = Record { cell: Cell { receiver: Receiver::UdpGro, ..lossy.cell }, ..lossy.clone() };
+        failed.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
+        let clean = Line::Local(lossy.clone());
+        if let Outcome::Measured(measured) = &mut lossy.outcome {
+            (measured.lost, measured.receiver_cpu) = (10, Some(450.0));
+        }
+        let text = summary(&[lossy, failed].map(Line::Local)).unwrap();
+        for part in [
+            "### Runs that lost datagrams\n\n- stock",
+            "LOST 10 of 4106",
+            "udp_gro/ipv4/64/1000 on stock: Oops",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        let text = summary(&[clean]).unwrap();
+        assert!(!text.contains("lost datagrams") && !text.contains("could not be measured"), "{text}");
+    }
 
     #[test]
     fn each_link_has_a_chapter_and_the_loopback_the_papers_table() {
