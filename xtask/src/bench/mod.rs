@@ -1,6 +1,7 @@
 //! What receiving costs: plan -> run -> statistics -> report; and, of one datagram, the hints and branches it meets.
 
 pub mod cell;
+mod chance;
 pub mod chapter;
 pub mod compare;
 pub mod feed;

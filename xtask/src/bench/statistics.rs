@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::chance::Chance;
+
 /// Two runs of the same that differ by more do not agree.
 pub const TOLERANCE: f64 = 0.005;
 
@@ -83,7 +85,8 @@ impl Interval {
         }
         let mut chance = Chance(0);
         let mut median = |of: &[f64]| {
-            let drawn: Vec<_> = of.iter().map(|_| of[chance.below(of.len())]).collect();
+            let count = u32::try_from(of.len()).ok()?;
+            let drawn: Vec<_> = of.iter().map(|_| of[chance.below(count) as usize]).collect();
             Figure::of(&drawn).map(|figure| figure.median)
         };
         let ratios = (0..Self::RESAMPLES).map(|_| Some(median(runs)? / median(stock)?));
@@ -91,19 +94,6 @@ impl Interval {
         ratios.sort_by(f64::total_cmp);
         let tail = Self::RESAMPLES / 40;
         Some(Self { low: ratios[tail], high: ratios[Self::RESAMPLES - 1 - tail] })
-    }
-}
-
-/// Numbers that look like chance and are the same every time (splitmix64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let number = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        // Of 32 bits, for a bound of a few: no number is noticeably more likely.
-        ((number >> 32) as usize) % bound
     }
 }
 
@@ -136,9 +126,8 @@ mod tests {
     #[test]
     fn the_same_is_not_told_apart_and_what_differs_is() {
         let mut chance = Chance(7);
-        #[expect(clippy::cast_precision_loss, reason = "up to a hundred")]
         let mut runs =
-            |of: f64| -> Vec<f64> { (0..5).map(|_| of + chance.below(100) as f64 / 100.0).collect() };
+            |of: f64| -> Vec<f64> { (0..5).map(|_| of + f64::from(chance.below(100)) / 100.0).collect() };
         let told_apart = |(one, other): (Vec<f64>, Vec<f64>)| {
             let Interval { low, high } = Interval::of_ratio(&one, &other).unwrap();
             !(low..=high).contains(&1.0)

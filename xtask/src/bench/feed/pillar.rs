@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Datagram, Feed};
+use crate::bench::chance::Chance;
 
 /// One kind of datagram.
 #[derive(Clone, Copy, Debug)]
@@ -80,27 +81,6 @@ fn size(percent: u32) -> u16 {
         percent < above
     });
     kind.map_or(MIX[0].size, |kind| kind.size)
-}
-
-/// Numbers that look like chance and are the same every time: splitmix64.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 32) as u32
-    }
-
-    fn below(&mut self, bound: u32) -> u32 {
-        self.next() % bound
-    }
-
-    /// Of mean 1: how long one waits for what may come at any moment.
-    fn exponential(&mut self) -> f64 {
-        -((f64::from(self.next()) + 1.0) / (f64::from(u32::MAX) + 1.0)).ln()
-    }
 }
 
 #[cfg(test)]
