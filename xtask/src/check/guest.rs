@@ -6,7 +6,10 @@ use std::thread;
 use anyhow::Result;
 
 use crate::cli::TestArgs;
+use crate::digest;
 use crate::exit::{Exit, error};
+use crate::guest::executables::{self, Executables};
+use crate::guest::qemu;
 use crate::guest::run::Guests;
 use crate::guest::verdict::{self, Case, Verdict};
 use crate::workspace::Workspace;
@@ -24,6 +27,19 @@ pub enum Call {
 
 /// What tests say that need the system call and do not find it.
 const NO_CALL: &str = "no remember_mmsghdr()";
+
+/// The sha256 of all that an outcome in a guest depends on beside its kernel: what runs there, and QEMU.
+pub fn identity(workspace: &Workspace) -> Result<String> {
+    let Executables { init, tests: mut files } = executables::build(workspace)?;
+    files.push(("init".to_owned(), init));
+    // cargo tells of each as it is done, in any order.
+    files.sort();
+    let mut identity = qemu::version(workspace)?;
+    for (name, file) in files {
+        identity.extend(["\n", &name, " ", &digest::sha256_file(&file)?]);
+    }
+    Ok(digest::sha256(identity))
+}
 
 /// Boots the kernel and runs the tests; says in a few words what came of it.
 pub fn test(workspace: &Workspace, kernel: &Path, call: Call) -> Result<String> {

@@ -39,6 +39,7 @@ pub struct Check<'a> {
     series: Series,
     record: Record,
     tools: String,
+    guest: String,
     compilers: Compilers,
     tree: Option<PatchedTree>,
     stock: Vec<(Checker, Warnings)>,
@@ -46,7 +47,7 @@ pub struct Check<'a> {
 
 /// What came of a step that did not fail.
 pub enum Passed {
-    /// It passed in an earlier run, on the same source, patches and configuration.
+    /// It passed in an earlier run: the same source, patches, configuration and tests.
     Before,
     /// It passed now; this is what there is to say of it.
     Now(String),
@@ -58,7 +59,8 @@ impl<'a> Check<'a> {
         let series = Series::load(&source.patches)?;
         let record = Record::load(&workspace.target.join("kernel"), &format!("{}-check", source.kernel))?;
         let (tools, compilers) = (build::tools()?, Compilers::of_host()?);
-        Ok(Self { workspace, source, series, record, tools, compilers, tree: None, stock: Vec::new() })
+        let guest = guest::identity(workspace)?;
+        Ok(Self { workspace, source, series, record, tools, guest, compilers, tree: None, stock: Vec::new() })
     }
 
     /// The patches of the series.
@@ -122,7 +124,8 @@ impl<'a> Check<'a> {
         } else {
             let patches = &self.patches()[..step.patches(self.patches().len())];
             let wanted = self.wanted(step)?.sha256();
-            format!("{}\n{wanted}\n{}", series::sha256(patches), self.tools)
+            let guest = if step.boots() { self.guest.as_str() } else { "" };
+            format!("{}\n{wanted}\n{}\n{guest}", series::sha256(patches), self.tools)
         };
         Ok(digest::sha256(format!("{}\n{source}\n{key}", step.kind())))
     }
@@ -181,7 +184,8 @@ impl<'a> Check<'a> {
     fn prefix(&mut self, number: usize) -> Result<String> {
         let build = self.build(&Step::Prefix(number))?;
         let call = if number == self.patches().len() { Call::Present } else { Call::Any };
-        let image = digest::sha256(format!("guest {call:?}\n{}", build.manifest.bzimage.sha256));
+        let image = &build.manifest.bzimage.sha256;
+        let image = digest::sha256(format!("guest {call:?}\n{image}\n{}", self.guest));
         if self.record.has(&image) {
             return Ok("builds, into a kernel that passed already".to_owned());
         }

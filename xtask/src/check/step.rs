@@ -46,6 +46,11 @@ impl Step {
         }
     }
 
+    /// Whether a guest decides it.
+    pub(super) fn boots(&self) -> bool {
+        matches!(self, Self::Prefix(_) | Self::Kselftest | Self::Variant(Variant::Off))
+    }
+
     /// What is configured otherwise.
     pub(super) fn options(&self) -> &'static str {
         match self {

@@ -138,6 +138,24 @@ fn only_what_a_changed_patch_reaches_is_done_again() {
 }
 
 #[test]
+fn with_other_tests_or_another_qemu_only_what_boots_is_done_again() {
+    let world = world();
+    check(&world).passed();
+    guests(&world);
+    let tests = CARGO.replace("/bin/true", "/bin/false");
+    let version = QEMU.replace("*) exit;;", "*) echo 'QEMU emulator version 9.9'; exit;;");
+    for (name, script) in [("cargo", tests), ("qemu-system-x86_64", version)] {
+        world.tool(name, &script);
+        for (booted, before) in [(4, 7), (0, 11)] {
+            let outcome = check(&world);
+            outcome.passed();
+            assert_eq!(outcome.stdout.matches(": as before\n").count(), before, "{name}");
+            assert_eq!(guests(&world), booted, "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_kernel_that_passed_is_not_booted_again_for_a_patch_that_does_not_change_it() {
     let world = world();
     let text = "diff --git a/README b/README\nnew file mode 100644\n--- /dev/null\n+++ b/README\n@@ -0,0 +1 @@\n+text\n";
