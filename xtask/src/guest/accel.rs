@@ -28,45 +28,64 @@ pub fn choose(
     kernel: &Path,
     initramfs: &Path,
 ) -> Result<(Accel, Option<String>)> {
-    let proof = match choice {
-        AccelChoice::Tcg => return Ok((Accel::Tcg, None)),
-        AccelChoice::Kvm => probe(kernel, initramfs)?,
-        AccelChoice::Auto => remembered(workspace, || probe(kernel, initramfs))?,
-    };
-    match (proof, choice) {
-        (Ok(()), _) => Ok((Accel::Kvm, None)),
-        (Err(why), AccelChoice::Kvm) => Err(exit::error(
-            Exit::Host,
-            format!("KVM runs no guest here: {why}; --accel tcg works everywhere"),
-        )),
-        (Err(why), _) => Ok((Accel::Tcg, Some(format!("KVM runs no guest here ({why}): using TCG")))),
+    if choice == AccelChoice::Tcg {
+        return Ok((Accel::Tcg, None));
     }
+    let why = match settle(workspace, choice, || probe(kernel, initramfs))? {
+        Proof::Works => return Ok((Accel::Kvm, None)),
+        Proof::Hangs => format!("nothing came from a guest in {} s", PROBE.as_secs()),
+        Proof::Refused(why) => why,
+    };
+    if choice == AccelChoice::Kvm {
+        let message = format!("KVM runs no guest here: {why}; --accel tcg works everywhere");
+        return Err(exit::error(Exit::Host, message));
+    }
+    Ok((Accel::Tcg, Some(format!("KVM runs no guest here ({why}): using TCG"))))
 }
 
-/// Whether KVM works, and if not, why.
-type Proof = std::result::Result<(), String>;
+/// Whether KVM works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Proof {
+    /// A guest has said a word.
+    Works,
+    /// Nothing came from a guest: so it stays on this host, and each probe would cost seconds.
+    Hangs,
+    /// Something failed at once: a permission, perhaps, or this kernel. The next probe may find it mended.
+    Refused(String),
+}
 
-/// The answer of the last probe, if neither the host was booted nor QEMU changed since.
-fn remembered(workspace: &Workspace, probe: impl FnOnce() -> Result<Proof>) -> Result<Proof> {
+/// For `auto`, what an earlier probe found, if neither the host was booted nor QEMU changed since; else what `probe`
+/// does. Who insists on KVM is not put off by what is remembered, and corrects it.
+fn settle(
+    workspace: &Workspace,
+    choice: AccelChoice,
+    probe: impl FnOnce() -> Result<Proof>,
+) -> Result<Proof> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").context("reading the host's boot id")?;
-    let key = format!("{} {}", boot.trim(), qemu::version(workspace)?);
+    let key = format!("{} {}\n", boot.trim(), qemu::version(workspace)?);
     let file = workspace.cache.join("kvm");
     let known = fs::read_to_string(&file).unwrap_or_default();
-    if let Some((_, answer)) = known.split_once('\n').filter(|(of, _)| *of == key) {
-        return Ok(if answer == "works" { Ok(()) } else { Err(answer.to_owned()) });
+    match known.strip_prefix(&key).filter(|_| choice == AccelChoice::Auto) {
+        Some("works") => return Ok(Proof::Works),
+        Some("hangs") => return Ok(Proof::Hangs),
+        _ => {}
     }
     let proof = probe()?;
-    let answer = proof.as_ref().err().map_or("works", String::as_str);
+    let answer = match (&proof, choice) {
+        (Proof::Works, _) => "works",
+        (Proof::Hangs, AccelChoice::Auto) => "hangs",
+        _ => return Ok(proof),
+    };
     fs::create_dir_all(&workspace.cache)
         .with_context(|| format!("creating {}", workspace.cache.display()))?;
-    atomic_write(&file, format!("{key}\n{answer}"))?;
+    atomic_write(&file, format!("{key}{answer}"))?;
     Ok(proof)
 }
 
 /// Boots the kernel on KVM and waits for init's word.
 fn probe(kernel: &Path, initramfs: &Path) -> Result<Proof> {
     if let Err(cause) = File::options().read(true).write(true).open("/dev/kvm") {
-        return Ok(Err(format!("/dev/kvm: {cause}")));
+        return Ok(Proof::Refused(format!("/dev/kvm: {cause}")));
     }
     let init = "probe".to_owned();
     let machine = Machine {
@@ -90,16 +109,16 @@ fn probe(kernel: &Path, initramfs: &Path) -> Result<Proof> {
         sender.send(read.is_ok() && String::from_utf8_lossy(&console).contains("fastnet: probe"))
     });
     match ended.recv_timeout(PROBE) {
-        Ok(true) => Ok(Ok(())),
+        Ok(true) => Ok(Proof::Works),
         Ok(false) => {
             let mut said = String::new();
             io::Seek::rewind(&mut errors)
                 .and_then(|()| errors.read_to_string(&mut said))
                 .context("reading")?;
             let line = said.lines().next().unwrap_or("the kernel did not reach init");
-            Ok(Err(line.to_owned()))
+            Ok(Proof::Refused(line.to_owned()))
         }
-        Err(_) => Ok(Err(format!("nothing came from a guest in {} s", PROBE.as_secs()))),
+        Err(_) => Ok(Proof::Hangs),
     }
 }
 
@@ -112,15 +131,38 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_asked_for_once() {
+    fn what_depends_on_the_host_alone_is_asked_for_once() {
         let cache = tempfile::tempdir().unwrap();
         let workspace = workspace(cache.path());
-        for answer in [Ok(()), Err("it hangs".to_owned())] {
-            let first = remembered(&workspace, || Ok(answer.clone())).unwrap();
-            let second = remembered(&workspace, || panic!("asked twice")).unwrap();
+        for answer in [Proof::Works, Proof::Hangs] {
+            let first = settle(&workspace, AccelChoice::Auto, || Ok(answer.clone())).unwrap();
+            let second = settle(&workspace, AccelChoice::Auto, || panic!("asked twice")).unwrap();
             assert_eq!((&first, &second), (&answer, &answer));
             // As after a reboot.
             fs::write(cache.path().join("kvm"), "another boot\nworks").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_may_be_mended_is_asked_for_again() {
+        let cache = tempfile::tempdir().unwrap();
+        let workspace = workspace(cache.path());
+        let refused = Proof::Refused("/dev/kvm: Permission denied".to_owned());
+        for answer in [refused, Proof::Works] {
+            assert_eq!(settle(&workspace, AccelChoice::Auto, || Ok(answer.clone())).unwrap(), answer);
+        }
+    }
+
+    #[test]
+    fn who_insists_asks_anew_and_corrects_what_is_remembered_by_a_success_alone() {
+        let cache = tempfile::tempdir().unwrap();
+        let workspace = workspace(cache.path());
+        let auto = |probe: &dyn Fn() -> Proof| settle(&workspace, AccelChoice::Auto, || Ok(probe())).unwrap();
+        let insist = |proof: Proof| settle(&workspace, AccelChoice::Kvm, || Ok(proof)).unwrap();
+        assert_eq!(auto(&|| Proof::Hangs), Proof::Hangs);
+        for proof in [Proof::Works, Proof::Hangs, Proof::Refused(String::new())] {
+            assert_eq!(insist(proof.clone()), proof);
+            assert_eq!(auto(&|| panic!("asked twice")), Proof::Works);
         }
     }
 
