@@ -9,7 +9,7 @@ pub enum Exit {
     Tests = 1,
     /// The command line, or a file it names, makes no sense.
     Usage = 2,
-    /// The host lacks a tool, a header, room on a disk or a permission.
+    /// The host lacks a tool, a header, room on a disk or a permission, or fails in a way that nobody foresaw.
     Host = 3,
     /// The guest died: panic, hang, lost, or its runner failed.
     Guest = 4,
@@ -27,9 +27,10 @@ impl Exit {
         self as u8
     }
 
-    /// The code for an error: that of the outermost [`Classify::exit`] in its chain, else 1.
+    /// The code for an error: that of the outermost [`Classify::exit`] in its chain. What nobody gave a class is what
+    /// nobody foresaw, of the host: no test has failed.
     pub fn of(error: &anyhow::Error) -> u8 {
-        error.downcast_ref::<Classified>().map_or(1, |classified| classified.exit.code())
+        error.downcast_ref::<Classified>().map_or(Self::Host, |classified| classified.exit).code()
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unclassified_error_is_one() {
-        assert_eq!(Exit::of(&anyhow::anyhow!("odd")), 1);
+    fn an_unclassified_error_is_the_hosts() {
+        assert_eq!(Exit::of(&anyhow::anyhow!("odd").context("reading")), 3);
     }
 }

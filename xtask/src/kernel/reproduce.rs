@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::contents;
@@ -127,7 +127,10 @@ fn build(args: &KernelArgs, manifest: &Manifest, jobs: usize) -> Result<Vec<OsSt
 fn compare(one: &Manifest, other: &Manifest) -> Result<Vec<(String, Vec<String>)>> {
     let names = |manifest: &Manifest| manifest.files().map(Artifact::name).collect::<Vec<_>>();
     let (first, second) = (names(one), names(other));
-    ensure!(first == second, "the first build made {}, the second {}", first.join(", "), second.join(", "));
+    if first != second {
+        let (first, second) = (first.join(", "), second.join(", "));
+        return Err(error(Exit::Tests, format!("the first build made {first}, the second {second}")));
+    }
     let mut files = Vec::new();
     for (one, other) in one.files().zip(other.files()) {
         let mut differences = Vec::new();
@@ -138,4 +141,29 @@ fn compare(one: &Manifest, other: &Manifest) -> Result<Vec<(String, Vec<String>)
         files.push((one.name(), differences));
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn manifest(packages: &[Value]) -> Manifest {
+        let file = |name| json!({ "path": name, "sha256": "" });
+        serde_json::from_value(json!({
+            "kernel": "6.12", "release": "6.12.0", "flavor": "fastnet", "config": "distro", "compiler": "", "key": "",
+            "sha256": { "source": "", "series": "", "config": "" },
+            "bzimage": file("/bzImage"), "vmlinux": file("/vmlinux"), "packages": packages,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_file_that_only_one_build_made_is_a_check_that_failed() {
+        let package = json!({ "path": "/a.deb", "sha256": "" });
+        let error = compare(&manifest(&[package]), &manifest(&[])).unwrap_err();
+        assert_eq!(Exit::of(&error), Exit::Tests.code(), "{error}");
+        assert!(error.to_string().contains("a.deb, the second "), "{error}");
+    }
 }
