@@ -27,10 +27,14 @@ impl Exit {
         self as u8
     }
 
-    /// The code for an error: that of the outermost [`Classify::exit`] in its chain. What nobody gave a class is what
-    /// nobody foresaw, of the host: no test has failed.
+    /// The class of an error: that of the outermost [`Classify::exit`] in its chain, if anybody gave it one.
+    pub fn class(error: &anyhow::Error) -> Option<Self> {
+        error.downcast_ref::<Classified>().map(|classified| classified.exit)
+    }
+
+    /// The code for an error: that of its class. What has none is what nobody foresaw, of the host: no test has failed.
     pub fn of(error: &anyhow::Error) -> u8 {
-        error.downcast_ref::<Classified>().map_or(Self::Host, |classified| classified.exit).code()
+        Self::class(error).unwrap_or(Self::Host).code()
     }
 }
 

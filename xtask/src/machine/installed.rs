@@ -10,6 +10,7 @@ use super::disk::{Disk, Loader};
 use super::runner;
 use super::running::Machine;
 use crate::cli::{self, Format};
+use crate::exit::Exit;
 use crate::guest::executables::Executables;
 use crate::guest::qemu::Accel;
 use crate::guest::session::Outcome;
@@ -74,7 +75,7 @@ impl<'a> Installation<'a> {
             ("module", Self::module),
         ];
         for (name, step) in steps {
-            if !self.step(&machine, name, step, &mut outcome, on_case) {
+            if !self.step(&machine, name, step, &mut outcome, on_case)? {
                 return Ok(outcome);
             }
         }
@@ -84,7 +85,7 @@ impl<'a> Installation<'a> {
         outcome.cases.extend(tests.cases);
         outcome.not_run += tests.not_run;
         if !dead {
-            self.step(&machine, "remove", Self::remove, &mut outcome, on_case);
+            self.step(&machine, "remove", Self::remove, &mut outcome, on_case)?;
         }
         Ok(outcome)
     }
@@ -97,18 +98,16 @@ impl<'a> Installation<'a> {
         step: Step<'a>,
         outcome: &mut Outcome,
         on_case: &dyn Fn(&Case),
-    ) -> bool {
+    ) -> Result<bool> {
         let started = Instant::now();
         let done = step(self, machine);
-        let (verdict, why) = match &done {
-            Ok(()) => (Verdict::Pass, String::new()),
-            Err(error) => (Verdict::Fail, format!("{error:#}")),
-        };
+        let passed = done.is_ok();
+        let (verdict, why) = done.map_or_else(judge, |()| Ok((Verdict::Pass, String::new())))?;
         let name = format!("{}::{name}", cli::name(&self.format));
         let duration = started.elapsed();
         let case = Case { name, verdict, why, duration, output: Vec::new(), console: Vec::new() };
         outcome.add([case], on_case);
-        done.is_ok()
+        Ok(passed)
     }
 
     fn boot_of_old(&self, machine: &Machine) -> Result<()> {
@@ -191,6 +190,18 @@ impl<'a> Installation<'a> {
     }
 }
 
+/// What the error of a step says of the kernel; the host's, as of a tool that is not there, says nothing of it.
+fn judge(error: anyhow::Error) -> Result<(Verdict, String)> {
+    let verdict = match Exit::class(&error) {
+        // What the step looked at, or had done on the machine, is not as it should be.
+        None | Some(Exit::Tests) => Verdict::Fail,
+        // No login: it panicked, hangs, or QEMU ended.
+        Some(Exit::Guest) => Verdict::Hang,
+        Some(_) => return Err(error),
+    };
+    Ok((verdict, format!("{error:#}")))
+}
+
 /// The packages that hold the kernel and its headers.
 fn packages(manifest: &Manifest, format: Format) -> Result<Vec<&Path>> {
     let paths = manifest.packages.iter().map(|package| package.path.as_path());
@@ -212,9 +223,11 @@ fn answers(machine: &Machine, wanted: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
     use serde_json::json;
 
     use super::*;
+    use crate::exit;
     use crate::kernel::manifest::Artifact;
     use crate::machine::disk;
     use crate::workspace::Workspace;
@@ -258,6 +271,18 @@ mod tests {
         says(installation.remove(&machine), "linux-image-6.12.0-none");
         says(answers(&machine, EBADF), "error 38, not 9");
         says(installation.boot_of_new(&machine), "-cloud-amd64, not 6.12.0-none");
+    }
+
+    #[test]
+    fn who_dies_has_not_failed_a_test_and_the_hosts_faults_are_no_verdict() {
+        let error = |exit| exit::error(exit, "odd").context("rebooting");
+        let exit_of = |error| judge(error).map(|(verdict, why)| (verdict.exit(), why)).unwrap();
+        let said = || "rebooting: odd".to_owned();
+        assert_eq!(exit_of(error(Exit::Guest)), (Some(Exit::Guest), said()));
+        assert_eq!(exit_of(anyhow!("odd").context("rebooting")), (Some(Exit::Tests), said()));
+        for exit in [Exit::Host, Exit::Network] {
+            assert_eq!(Exit::class(&judge(error(exit)).unwrap_err()), Some(exit));
+        }
     }
 
     #[test]
