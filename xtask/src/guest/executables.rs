@@ -84,7 +84,19 @@ fn cargo(workspace: &Workspace, what: &[&str]) -> Result<String> {
     // The size of the initramfs, and code for TCG to translate, are time in every boot.
     .env("CARGO_PROFILE_DEV_STRIP", "symbols")
     .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
-    process::read(command).exit(Exit::Usage, || "what runs in the guest does not compile".to_owned())
+    told_apart(process::read(command))
+}
+
+/// Gives a failure of cargo's its class. Its exit code is the same for all: what went wrong, it tells in words.
+fn told_apart(built: Result<String>) -> Result<String> {
+    let said = built.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    if said.contains("could not compile") {
+        built.exit(Exit::Usage, || "what runs in the guest does not compile".to_owned())
+    } else if said.contains("failed to download") || said.contains("failed to verify the checksum") {
+        built.exit(Exit::Network, || "cargo did not get what the guest's executables are made of".to_owned())
+    } else {
+        built
+    }
 }
 
 /// What cargo built that can be run.
@@ -116,7 +128,10 @@ fn read(messages: &str) -> Result<Executables> {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
+
     use super::*;
+    use crate::exit;
 
     fn artifact(kind: &str, name: &str, test: bool, executable: &str) -> String {
         format!(
@@ -141,6 +156,30 @@ mod tests {
         .join("\n");
         let expected = Executables { init: "/t/init".into(), tests: vec![("abi".into(), "/t/abi-3".into())] };
         assert_eq!(read(&messages).unwrap(), expected);
+    }
+
+    #[test]
+    fn only_what_does_not_compile_is_the_sources_fault() {
+        let offline = "error: failed to get `libc` as a dependency of package `rust-tests v0.1.0`\n\nCaused by:\n  \
+            failed to download from `https://index.example/config.json`";
+        let altered = "error: failed to verify the checksum of `libc v0.2.186`";
+        let refused = "error[E0425]: cannot find value `download` in this scope\n\n\
+            error: could not compile `rust-tests` (test \"abi\") due to 1 previous error";
+        let unwritable = "error: Permission denied (os error 13) at path \"/target/guest\"";
+        let all = [
+            (offline, Exit::Network),
+            (altered, Exit::Network),
+            (refused, Exit::Usage),
+            (unwritable, Exit::Host),
+        ];
+        for (said, exit) in all {
+            let error =
+                told_apart(Err(anyhow!("`cargo test` ended with exit status: 101: {said}"))).unwrap_err();
+            assert_eq!(Exit::of(&error), exit.code(), "{error:#}");
+            assert!(format!("{error:#}").ends_with(said), "{error:#}");
+        }
+        let missing = told_apart(Err(exit::error(Exit::Host, "cannot start `cargo`"))).unwrap_err();
+        assert_eq!(Exit::class(&missing), Some(Exit::Host));
     }
 
     #[test]
