@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -63,7 +64,7 @@ impl<'a> Guests<'a> {
 
     /// A shell in a guest, on our own terminal, until it ends.
     pub fn shell(&self) -> Result<()> {
-        self.machine("shell".to_owned()).interact().map(drop)
+        ended_well(self.machine("shell".to_owned()).interact()?)
     }
 
     fn shard(&self, shard: u32, events: Events, on_case: &dyn Fn(&Case)) -> Result<Outcome> {
@@ -123,6 +124,15 @@ impl Drop for Guests<'_> {
     }
 }
 
+/// QEMU ends with 0 however the guest was switched off. Why it did otherwise, it has said on the terminal.
+fn ended_well(status: ExitStatus) -> Result<()> {
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(_) => Err(exit::error(Exit::Host, format!("QEMU did not run the guest: {status}"))),
+        None => Err(exit::error(Exit::Guest, format!("QEMU was killed: {status}"))),
+    }
+}
+
 fn fill(workspace: &Workspace, options: &TestArgs) -> Result<Initramfs> {
     let executables = executables::build(workspace)?;
     let mut initramfs = Initramfs::new();
@@ -144,4 +154,19 @@ fn fill(workspace: &Workspace, options: &TestArgs) -> Result<Initramfs> {
         })?;
     }
     Ok(initramfs)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_whose_qemu_refused_or_was_killed_has_not_ended_well() {
+        let exit_of = |raw| ended_well(ExitStatus::from_raw(raw)).map_err(|error| Exit::class(&error));
+        assert_eq!(exit_of(0), Ok(()));
+        assert_eq!(exit_of(1 << 8), Err(Some(Exit::Host)), "exit 1");
+        assert_eq!(exit_of(9), Err(Some(Exit::Guest)), "SIGKILL");
+    }
 }
