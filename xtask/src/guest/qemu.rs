@@ -157,11 +157,14 @@ impl Machine<'_> {
         // of all as it boots: one CPU boots alone, and init starts the others. Each would measure its speed for a second
         // or two on a busy host, for delays that no emulated device needs.
         let alone = if self.accel == Accel::Tcg { "maxcpus=1 lpj=10000000 " } else { "" };
+        // On a busy host the last references to a device may take more than the usual ten seconds to go: no leak yet.
+        let unregister =
+            if self.accel == Accel::Tcg { "sysctl.net.core.netdev_unregister_timeout_secs=30 " } else { "" };
         // What the kernel says for information only would be counted: a character is 87 us to a serial console.
         let loglevel = if self.accel == Accel::Icount { 6 } else { 7 };
         let init = &self.init;
         format!(
-            "{nokaslr}{patience}{alone}console=ttyS0 loglevel={loglevel} printk.devkmsg=on oops=panic panic=-1 -- {init}"
+            "{nokaslr}{patience}{alone}{unregister}console=ttyS0 loglevel={loglevel} printk.devkmsg=on oops=panic panic=-1 -- {init}"
         )
     }
 }
@@ -201,6 +204,7 @@ mod tests {
         let append = after("-append").into_string().unwrap();
         assert!(append.starts_with("nokaslr ") && append.ends_with(" -- tests --filter abi"), "{append}");
         assert!(append.contains(" maxcpus=1 "), "{append}");
+        assert!(append.contains(" sysctl.net.core.netdev_unregister_timeout_secs=30 "), "{append}");
         assert!(arguments.contains(&"-S".into()));
     }
 }

@@ -1,7 +1,7 @@
 //! Which lines of a console mean that the kernel complains, and which that it is dead.
 
 /// Phrases that the kernel prints only when something is wrong with it.
-const COMPLAINTS: [&str; 21] = [
+const COMPLAINTS: [&str; 26] = [
     "WARNING: ", // WARN_ON, and every report of lockdep
     "BUG: ",     // KASAN, list corruption, scheduling while atomic, soft lockup, NULL pointers
     "kernel BUG at ",
@@ -20,6 +20,14 @@ const COMPLAINTS: [&str; 21] = [
     "soft lockup - CPU",
     "hard LOCKUP",
     "refcount_t: ",
+    // A device that is still referred to long after it went; emulated guests are given three times as long.
+    "unregister_netdevice: waiting for ",
+    // `net refcnt` or `net notrefcnt`: a namespace's references, left as it is freed, when nothing can be late. Not all
+    // that the tracker says: an allocation that is made to fail leaves it only less sure.
+    "ref_tracker: net ",
+    "ref_tracker: reference already released",
+    "Attempt to release alive inet socket ",
+    "Attempt to release TCP socket in state ",
     "vmalloc error: ", // of what nobody should have asked for without __GFP_NOWARN
     "new suspected memory leaks",
     "kmemleak: unreferenced object ", // the runner's, from the kernel's report
@@ -74,6 +82,12 @@ mod tests {
             "[    1.2] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [faults:71]",
             "[    1.2] UBSAN: array-index-out-of-bounds in net/socket.c:1:2",
             "[    1.2] refcount_t: underflow; use-after-free.",
+            "[    1.2] unregister_netdevice: waiting for lo to become free. Usage count = 2",
+            "[    1.2] ref_tracker: net notrefcnt@ffff888005a00e00 has 1/1 users at",
+            "[    1.2] ref_tracker: net refcnt@ffff888005a00e00 has 2/3 users at",
+            "[    1.2] ref_tracker: reference already released.",
+            "[    1.2] IPv4: Attempt to release alive inet socket 00000000a1b2c3d4",
+            "[    1.2] IPv4: Attempt to release TCP socket in state 1 00000000a1b2c3d4",
             "[    1.2] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
             "[    1.2] kmemleak: unreferenced object 0xffff888005a00e00 (size 64):",
             "[    1.2] feed: vmalloc error: size 1342177280, exceeds total pages, mode:0x400cc0(GFP_KERNEL_ACCOUNT)",
@@ -102,6 +116,7 @@ mod tests {
             "[    0.2] debug: BUGs are turned into warnings",
             "[    1.2] lkdtm: Performing direct entry WARNING",
             "[    1.2] fastnet: start abi::warning",
+            "[    1.2] ref_tracker: memory allocation failure, unreliable refcount tracker.",
             "[    1.2] kmemleak: Automatic memory scanning thread started",
             "",
         ] {
