@@ -72,7 +72,7 @@ impl Api {
     }
 
     /// The pages of a list that the API keeps under `key`, each asked for when its turn comes.
-    pub fn pages<T: DeserializeOwned>(&self, url: &Url, key: &str) -> impl Iterator<Item = Result<Vec<T>>> {
+    pub fn pages<T: DeserializeOwned>(&self, url: Url, key: &str) -> impl Iterator<Item = Result<Vec<T>>> {
         let mut next = Some(1);
         iter::from_fn(move || {
             let mut url = url.clone();

@@ -70,13 +70,13 @@ impl Artifact {
     }
 }
 
-/// The artifacts of a run whose name contains `filter`, by name; at least one.
-pub fn of_run(api: &Api, repository: &Repository, run: &Run, filter: &str) -> Result<Vec<Artifact>> {
+/// The artifacts of a run, by name.
+pub fn of_run(api: &Api, repository: &Repository, run: &Run) -> Result<Vec<Artifact>> {
     let id = run.id.to_string();
     let url =
         api.url(&["repos", &repository.owner, &repository.name, "actions", "runs", &id, "artifacts"], &[]);
     let mut newest = BTreeMap::new();
-    for page in api.pages::<Artifact>(&url, "artifacts") {
+    for page in api.pages::<Artifact>(url, "artifacts") {
         for artifact in page? {
             if !artifact.is_sound() {
                 let name = artifact.name.escape_debug();
@@ -89,15 +89,6 @@ pub fn of_run(api: &Api, repository: &Repository, run: &Run, filter: &str) -> Re
                 *kept = artifact;
             }
         }
-    }
-    let names: Vec<_> = newest.keys().cloned().collect();
-    newest.retain(|name, _| name.contains(filter));
-    if newest.is_empty() {
-        let has = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
-        let message = format!(
-            "run {id} has no artifact whose name contains `{filter}`: it has {has}; --workflow FILE and --run ID lead to others"
-        );
-        return Err(exit::error(Exit::Usage, message));
     }
     Ok(newest.into_values().collect())
 }

@@ -26,6 +26,9 @@ pub use artifact::Artifact;
 pub use repository::Repository;
 pub use run::{Run, Which};
 
+/// So many runs are looked at, each by a request: one a night for as long as what CI makes is kept, and some to spare.
+const RUNS: usize = 20;
+
 /// Which artifacts are asked for.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -57,9 +60,34 @@ pub fn find(workspace: &Workspace, query: &Query) -> Result<Found> {
         repository::find(&workspace.root, query.repository.as_ref(), query.api.as_deref())?;
     let token = token::find(&root)?;
     let api = Api::new(root, token);
-    let run = run::find(&api, &repository, &query.run, query.workflow.as_deref())?;
-    let artifacts = artifact::of_run(&api, &repository, &run, &query.filter)?;
+    let (run, artifacts) = newest(&api, &repository, query)?;
     Ok(Found { api, repository, run, artifacts })
+}
+
+/// The newest run that has what is asked for: a workflow of another purpose may have been the last to run.
+fn newest(api: &Api, repository: &Repository, query: &Query) -> Result<(Run, Vec<Artifact>)> {
+    let filter = &query.filter;
+    let mut without = Vec::new();
+    for run in run::find(api, repository, &query.run, query.workflow.as_deref())?.take(RUNS) {
+        let run = run?;
+        let mut artifacts = artifact::of_run(api, repository, &run)?;
+        let names: Vec<_> = artifacts.iter().map(|artifact| artifact.name.clone()).collect();
+        artifacts.retain(|artifact| artifact.name.contains(filter));
+        if !artifacts.is_empty() {
+            return Ok((run, artifacts));
+        }
+        without.push((run.id, if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }));
+    }
+    let (id, has) = without.first().context("no run was looked at")?;
+    let nor = match without.len() - 1 {
+        0 => String::new(),
+        older => format!(", nor has any of the {older} before it"),
+    };
+    let message = format!(
+        "run {id} has no artifact whose name contains `{filter}`{nor}: it has {has}; --workflow FILE and --run ID lead to \
+         others"
+    );
+    Err(exit::error(Exit::Usage, message))
 }
 
 impl Found {

@@ -1,6 +1,6 @@
 //! Which run of a workflow.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use super::api::Api;
 use super::repository::Repository;
 use crate::exit::{self, Exit};
 
-/// Which run is asked for.
+/// Which run is asked for; where several are, the newest that has the artifacts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Which {
     /// The newest green one on the default branch.
@@ -57,8 +57,13 @@ struct Commit {
     sha: String,
 }
 
-/// Finds the run; of this workflow (a file's name) where one is given.
-pub fn find(api: &Api, repository: &Repository, which: &Which, workflow: Option<&str>) -> Result<Run> {
+/// Finds the runs, the newest first, at least one; of this workflow (a file's name) where one is given.
+pub fn find<'a>(
+    api: &'a Api,
+    repository: &Repository,
+    which: &Which,
+    workflow: Option<&str>,
+) -> Result<Box<dyn Iterator<Item = Result<Run>> + 'a>> {
     let repo = ["repos", &repository.owner, &repository.name];
     let missing = |what: String| {
         let hint = "of a private one, a token must be allowed to see it";
@@ -67,7 +72,8 @@ pub fn find(api: &Api, repository: &Repository, which: &Which, workflow: Option<
     let (branch, sha) = match which {
         Which::Id(id) => {
             let url = api.url(&[&repo[..], &["actions", "runs", &id.to_string()]].concat(), &[]);
-            return api.get(url)?.ok_or_else(|| missing(format!("no run {id}")));
+            let run: Run = api.get(url)?.ok_or_else(|| missing(format!("no run {id}")))?;
+            return Ok(Box::new(iter::once(Ok(run))));
         }
         Which::Latest => {
             let facts: Option<Facts> = api.get(api.url(&repo, &[]))?;
@@ -89,11 +95,15 @@ pub fn find(api: &Api, repository: &Repository, which: &Which, workflow: Option<
     let mut query = vec![("status", "success"), ("branch", branch.as_str())];
     query.extend(sha.as_deref().map(|sha| ("head_sha", sha)));
     let url = api.url(&path, &query);
-    for page in api.pages::<Run>(&url, "workflow_runs") {
-        // A fork's branch may have any name, that of our default branch too: what it made is not ours.
-        if let Some(run) = page?.into_iter().find(Run::is_own) {
-            return Ok(run);
-        }
+    let pages = api.pages::<Run>(url, "workflow_runs");
+    let runs = pages.flat_map(|page| match page {
+        Ok(runs) => runs.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    });
+    // A fork's branch may have any name, that of our default branch too: what it made is not ours.
+    let mut own = runs.filter(|run| run.as_ref().map_or(true, Run::is_own)).peekable();
+    if own.peek().is_some() {
+        return Ok(Box::new(own));
     }
     let of = workflow.map(|file| format!(" of {file}")).unwrap_or_default();
     let kind = if sha.is_some() { "tag" } else { "branch" };

@@ -39,7 +39,7 @@ pub struct ArtifactsArgs {
     #[arg(default_value = "", hide_default_value = true)]
     filter: String,
 
-    /// A run's number in its address, or the newest green run.
+    /// A run's number in its address, or the newest green run that made such artifacts.
     #[arg(long, value_name = "ID|latest", default_value = "latest", value_parser = run, conflicts_with_all = ["branch", "tag"])]
     run: Which,
 

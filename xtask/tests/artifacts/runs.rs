@@ -45,6 +45,37 @@ fn latest_is_green_on_the_default_branch_and_no_forks() {
 }
 
 #[test]
+fn a_newer_run_without_what_is_asked_for_is_passed_over() {
+    let nightly = |run: &mut Value| run["name"] = "Nightly".into();
+    let host = Host::new().run(1, |_| ()).artifact(1, 1, "packages-6.12", &packages(10), |_| ());
+    let github = host.run(2, nightly).artifact(2, 2, "report", b"zip", |_| ()).run(3, |_| ()).start();
+    for (args, said) in [
+        (&["list", "packages"][..], "run 1 of CI: "),
+        (&["list", "packages", "--branch", "main"], "run 1 of CI: "),
+        (&["list", "report"], "run 2 of Nightly: "),
+        (&["list"], "run 2 of Nightly: "),
+    ] {
+        let list = github.run(args);
+        list.passed();
+        assert!(list.stderr.starts_with(said), "{args:?}: {}", list.stderr);
+    }
+    github.download(&["packages"]).passed();
+    let none = ["run 2 has no artifact whose name contains `packages`: it has report"];
+    github.download(&["packages", "--run", "2"]).failed(2, &none);
+}
+
+#[test]
+fn no_more_than_twenty_runs_are_looked_at() {
+    let host = Host::new().run(1, |_| ()).artifact(1, 1, "packages", b"zip", |_| ());
+    let host =
+        (2..=22).fold(host, |host, id| host.run(id, |_| ()).artifact(id, id, "report", b"zip", |_| ()));
+    let github = host.start();
+    let none = "run 22 has no artifact whose name contains `packages`, nor has any of the 19 before it: it has report";
+    github.run(&["list", "packages"]).failed(2, &[none]);
+    assert_eq!(github.api.gets().len(), 1 + 1 + 20, "the default branch, runs, artifacts of each");
+}
+
+#[test]
 fn a_tag_is_found_where_it_is_now() {
     let tagged = |sha: &'static str| {
         move |run: &mut Value| {
