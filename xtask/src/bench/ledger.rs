@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::feed::result::RealWorld;
+use super::lines;
 use super::result::{self, Line, Record, SCHEMA};
 use crate::digest::atomic_write;
 use crate::exit::{self, Classify, Exit};
@@ -38,7 +39,7 @@ impl Ledger {
         file.set_len(whole.len() as u64)
             .and_then(|()| file.seek(std::io::SeekFrom::End(0)))
             .with_context(context)?;
-        Ok(Self { lines: result::newest(read), file: Some((path.to_owned(), file)) })
+        Ok(Self { lines: lines::newest(read), file: Some((path.to_owned(), file)) })
     }
 
     /// The cells that were measured, or at least tried.
@@ -64,7 +65,7 @@ impl Ledger {
             let text = line.to_json()? + "\n";
             file.write_all(text.as_bytes()).exit(Exit::Host, || format!("writing {}", path.display()))?;
         }
-        result::renew(&mut self.lines, line);
+        lines::renew(&mut self.lines, line);
         Ok(())
     }
 

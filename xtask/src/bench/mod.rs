@@ -9,6 +9,7 @@ pub mod hints;
 mod image;
 mod initramfs;
 pub mod ledger;
+pub mod lines;
 pub mod origin;
 pub mod outcome;
 pub mod plan;

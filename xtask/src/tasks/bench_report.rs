@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::bench::chapter::records;
+use crate::bench::lines;
 use crate::bench::report::{csv, page, summary};
 use crate::bench::result::{self, Line};
 use crate::exit::{Classify, Exit, error};
@@ -16,8 +17,8 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
     for file in files {
         lines.extend(read(file)?);
     }
-    let lines = result::newest(lines);
-    result::one_build_each(&lines)?;
+    let lines = lines::newest(lines);
+    lines::one_build_each(&lines)?;
     if lines.is_empty() {
         return Err(error(Exit::Usage, "the files hold no results".to_owned()));
     }
@@ -39,7 +40,7 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
 pub fn read(file: &Path) -> Result<Vec<Line>> {
     let context = || format!("{} is no file of results", file.display());
     let text = fs::read_to_string(file).exit(Exit::Usage, context)?;
-    let lines = result::newest(result::read(&text).exit(Exit::Usage, context)?);
-    result::one_build_each(&lines).exit(Exit::Usage, || file.display().to_string())?;
+    let lines = lines::newest(result::read(&text).exit(Exit::Usage, context)?);
+    lines::one_build_each(&lines).exit(Exit::Usage, || file.display().to_string())?;
     Ok(lines)
 }
