@@ -172,8 +172,9 @@ fn a_guest_that_reaches_no_cell_is_not_booted_for_ever() {
 fn too_few_rounds_are_no_success() {
     let folder = tempfile::tempdir().unwrap();
     let said = format!("1..2\n{}\n{}", report(1, 0, 5), report(2, 1, 4));
-    let (code, _, lines, _) = with_fake_guests(folder.path(), &[&said]);
+    let (code, said, lines, _) = with_fake_guests(folder.path(), &[&said]);
     assert_eq!(code, Some(4));
+    assert!(said.contains("makes no sense; consoles:") && !said.contains("a guest died"));
     assert_eq!(lines[1]["why"], "4 rounds came of 5");
 }
 

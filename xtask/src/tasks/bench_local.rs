@@ -63,11 +63,13 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     let end = if missing == 0 { senseless } else { verdict::exit(&ran.cases).or(senseless) };
     if matches!(end, Some(Exit::Guest)) {
         let consoles = bench.folder.join("*/console.log");
-        println!(
-            "\na guest died, {} cells were never reached; consoles: {}",
-            ran.not_run,
-            consoles.display()
-        );
+        let died = matches!(verdict::exit(&ran.cases), Some(Exit::Guest)) || ran.not_run > 0;
+        let what = if died {
+            format!("a guest died, {} cells were never reached", ran.not_run)
+        } else {
+            "what a guest said of a cell makes no sense".to_owned()
+        };
+        println!("\n{what}; consoles: {}", consoles.display());
     }
     println!("{}", report::tables(&records));
     if bench.stream.is_some() {
