@@ -116,4 +116,9 @@ mod tests {
         assert_eq!(attribute(3, b"veth0\0"), [&[10, 0, 3, 0], &b"veth0\0\0\0"[..]].concat());
         assert_eq!(attribute(18, &attribute(1, b"veth")), *b"\x0c\0\x12\0\x08\0\x01\0veth");
     }
+
+    #[test]
+    fn a_pair_is_told_by_its_name_first() {
+        assert_eq!(pair(1500, 7)[16..][..4], [10, 0, 3, 0]);
+    }
 }
