@@ -124,21 +124,15 @@ impl Chapter<'_> {
 
     /// Whether a flavor's cell failed in a boot.
     pub fn failed(&self, flavor: &str, cell: Cell) -> bool {
-        let mut of = self.of(flavor, cell);
-        of.any(|record| record.outcome.failed())
+        of(&self.records, flavor, cell).any(|record| record.outcome.failed())
     }
 
     /// Why a flavor's cell has no figure, if something was said.
     pub fn reason(&self, flavor: &str, cell: Cell) -> Option<&str> {
-        self.of(flavor, cell).find_map(|record| match &record.outcome {
+        of(&self.records, flavor, cell).find_map(|record| match &record.outcome {
             Outcome::Measured(_) => None,
             Outcome::Skipped { why } | Outcome::Failed { why, .. } => Some(why.as_str()),
         })
-    }
-
-    fn of(&self, flavor: &str, cell: Cell) -> impl Iterator<Item = &Record> {
-        let of = move |record: &&&Record| record.origin.flavor == flavor && record.cell == cell;
-        self.records.iter().filter(of).copied()
     }
 }
 
@@ -149,9 +143,12 @@ pub fn flavors<'a>(records: &[&'a Record]) -> Vec<&'a str> {
     flavors
 }
 
+fn of<'a>(records: &[&'a Record], flavor: &str, cell: Cell) -> impl Iterator<Item = &'a Record> {
+    records.iter().copied().filter(move |record| record.origin.flavor == flavor && record.cell == cell)
+}
+
 fn boots<'a>(records: &[&'a Record], flavor: &str, cell: Cell) -> impl Iterator<Item = &'a Measured> {
-    let of = records.iter().filter(move |record| record.origin.flavor == flavor && record.cell == cell);
-    of.filter_map(|record| record.measured())
+    of(records, flavor, cell).filter_map(Record::measured)
 }
 
 /// The medians of a flavor's cell, a boot each.

@@ -1,7 +1,8 @@
 //! What changed from one set of results to another, beyond noise.
 
 use super::cell::{Cell, Receiver};
-use super::chapter::{Chapter, Setting, chapters, records};
+use super::chapter::{Chapter, Setting, chapters, medians, records};
+use super::origin::series;
 use super::result::Line;
 use super::statistics::apart;
 
@@ -78,12 +79,12 @@ pub fn compare(before: &[Line], after: &[Line], measure: Measure, tolerance: f64
 
 /// Where the figures are that a chapter's are to be compared with.
 fn counterpart<'a>(chapters: &'a [Chapter<'_>], chapter: &Chapter<'_>) -> Option<&'a Chapter<'a>> {
-    let line = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>();
     let setting = &chapter.setting;
     let same = |other: &&Chapter<'_>| other.setting == *setting;
     let alike = |other: &&Chapter<'_>| {
         let version = other.setting.version.clone();
-        line(&version) == line(&setting.version) && Setting { version, ..setting.clone() } == other.setting
+        series(&version) == series(&setting.version)
+            && Setting { version, ..setting.clone() } == other.setting
     };
     chapters.iter().find(same).or_else(|| chapters.iter().find(alike))
 }
@@ -119,8 +120,7 @@ fn wobble(chapter: &Chapter<'_>, flavor: &str, cell: Cell) -> f64 {
     if !chapter.repeats(flavor, cell) {
         return f64::INFINITY;
     }
-    let boots = chapter.boots(flavor, cell);
-    apart(&boots.iter().map(|boot| boot.figure.median).collect::<Vec<_>>())
+    apart(&medians(&chapter.records, flavor, cell))
 }
 
 #[cfg(test)]

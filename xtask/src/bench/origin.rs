@@ -80,6 +80,11 @@ pub fn version(release: &str) -> &str {
     release.split('-').next().unwrap_or(release)
 }
 
+/// A release as `--kernel` names it: `6.12`.
+pub fn series(release: &str) -> &str {
+    release.match_indices('.').nth(1).map_or(release, |(second, _)| &release[..second])
+}
+
 /// The machine below the guest.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Host {
@@ -171,6 +176,11 @@ mod tests {
             assert!(!timed.is_of_the_same(&other));
         }
         assert!(timed.is_of_the_same(&timed));
+    }
+
+    #[test]
+    fn a_series_has_two_numbers() {
+        assert_eq!(["6.12.117-stock", "6.12", "7.0.1"].map(series), ["6.12", "6.12", "7.0"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::exit::{self, Exit, error};
 /// Runs the command.
 pub fn run(before: &Path, after: &Path, ratios: bool, tolerance: f64) -> Result<()> {
     let measure = if ratios { Measure::Ratios } else { Measure::Figures };
-    let mut changes = compare::compare(&read(before)?, &read(after)?, measure, tolerance / 100.0);
+    let mut changes = compare::compare(&read(&[before])?, &read(&[after])?, measure, tolerance / 100.0);
     if changes.is_empty() {
         let message = format!(
             "{} and {} share no cell of the same kernel, configuration and guest, so nothing was compared; figures that \

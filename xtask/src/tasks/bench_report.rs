@@ -13,12 +13,7 @@ use crate::exit::{Classify, Exit, error};
 
 /// Runs the command.
 pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
-    let mut lines = Vec::new();
-    for file in files {
-        lines.extend(read(file)?);
-    }
-    let lines = lines::newest(lines);
-    lines::one_build_each(&lines)?;
+    let lines = read(files)?;
     if lines.is_empty() {
         return Err(error(Exit::Usage, "the files hold no results".to_owned()));
     }
@@ -36,11 +31,18 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The lines of a result file, each once.
-pub fn read(file: &Path) -> Result<Vec<Line>> {
-    let context = || format!("{} is no file of results", file.display());
-    let text = fs::read_to_string(file).exit(Exit::Usage, context)?;
-    let lines = lines::newest(result::read(&text).exit(Exit::Usage, context)?);
-    lines::one_build_each(&lines).exit(Exit::Usage, || file.display().to_string())?;
+/// The lines of result files together, each once.
+pub fn read(files: &[impl AsRef<Path>]) -> Result<Vec<Line>> {
+    let mut all = Vec::new();
+    for file in files.iter().map(AsRef::as_ref) {
+        let context = || format!("{} is no file of results", file.display());
+        let text = fs::read_to_string(file).exit(Exit::Usage, context)?;
+        all.extend(result::read(&text).exit(Exit::Usage, context)?);
+    }
+    let lines = lines::newest(all);
+    lines::one_build_each(&lines).exit(Exit::Usage, || {
+        let names: Vec<_> = files.iter().map(|file| file.as_ref().display().to_string()).collect();
+        names.join(", ")
+    })?;
     Ok(lines)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::cell::Cell;
 use super::super::chapter::{Chapter, chapters, distinct, records};
 use super::super::feed::table::settings;
-use super::super::origin::Origin;
+use super::super::origin::{Origin, series};
 use super::super::plan;
 use super::super::result::Line;
 use super::Others;
@@ -113,11 +113,6 @@ fn local(commands: &mut Commands, chapters: &[&Chapter<'_>]) {
     }
 }
 
-/// A release as `--kernel` names it: `6.12`.
-fn series(release: &str) -> &str {
-    release.match_indices('.').nth(1).map_or(release, |(second, _)| &release[..second])
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -179,10 +174,5 @@ mod tests {
         let commands = commands(&lines);
         assert!(!commands.concat().contains("--quick"));
         assert!(commands[0].contains("recvmmsg/ipv4/64/1000/ "));
-    }
-
-    #[test]
-    fn a_series_has_two_numbers() {
-        assert_eq!(["6.12.117-stock", "6.12", "7.0.1"].map(series), ["6.12", "6.12", "7.0"]);
     }
 }
