@@ -33,7 +33,7 @@ pub fn choose(
     }
     let why = match settle(workspace, choice, || probe(kernel, initramfs))? {
         Proof::Works => return Ok((Accel::Kvm, None)),
-        Proof::Hangs => format!("nothing came from a guest in {} s", PROBE.as_secs()),
+        Proof::Hangs => format!("nothing came from a guest in {} s{}", PROBE.as_secs(), why_it_may_hang()),
         Proof::Refused(why) => why,
     };
     if choice == AccelChoice::Kvm {
@@ -41,6 +41,16 @@ pub fn choose(
         return Err(exit::error(Exit::Host, message));
     }
     Ok((Accel::Tcg, Some(format!("KVM runs no guest here ({why}): using TCG"))))
+}
+
+/// What is known of hosts on which KVM hangs.
+fn why_it_may_hang() -> &'static str {
+    // Its guests have no ring 0: what sets up a CPU is emulated, as far as the emulator goes.
+    if Path::new("/sys/module/kvm_pvm").exists() {
+        ", as this host's is PVM, on which only kernels with patches for it boot"
+    } else {
+        ""
+    }
 }
 
 /// Whether KVM works.
