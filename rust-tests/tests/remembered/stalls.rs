@@ -43,6 +43,31 @@ fn no_more_is_copied_at_once_than_a_quarter_of_the_receive_buffer() {
 }
 
 #[test]
+fn no_more_than_256_kib_are_copied_at_once_however_large_the_receive_buffer() {
+    needs_remember!();
+    let (receiver, sender) = udp4();
+    set_option(&receiver, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, 64 << 20).unwrap();
+    let messages = Messages::new(64, &Shape::payload(4 * PAGE));
+    receiver.remember(&messages).unwrap();
+    let stall = needs_stall!(messages.memory(), page(&messages, 0));
+    for i in 0..64 {
+        sender.send(&[i; LARGE.len()]).unwrap();
+    }
+    let each = charged(&receiver) / 64;
+    let theirs = receiver.try_clone().unwrap();
+    let thread = thread::spawn(move || messages.recv_unchecked(&(0..64), None, &theirs, NOW));
+    stall.wait();
+    // What left the queue is charged for until it adds up: the next one tells how many did.
+    let mut next = [0];
+    assert_eq!(receiver.recv(&mut next).unwrap(), 1);
+    let taken = i32::from(next[0]) * each;
+    assert!((2 * each..=256 << 10).contains(&taken), "{taken} bytes were taken");
+    drop(stall);
+    assert_eq!(thread.join().unwrap().unwrap(), 63);
+    assert_eq!(charged(&receiver), 0);
+}
+
+#[test]
 fn what_is_being_copied_takes_no_room_from_what_arrives() {
     needs_remember!();
     let (receiver, sender) = udp4();
