@@ -12,6 +12,8 @@ use crate::exit::{Classify, Exit, error};
 
 /// What ends every mail we write. Not a version, so that a refresh on another machine changes nothing.
 const SIGNATURE: &str = "-- \nfastnet\n\n";
+/// How wide a diffstat may be: that of git in a mail.
+const STAT_WIDTH: usize = 72;
 
 /// One patch as a mail.
 #[derive(Debug)]
@@ -119,7 +121,30 @@ pub fn write(repo: &Repository, commit: &Commit<'_>) -> Result<Vec<u8>> {
     )?;
     let mail = mail.as_slice();
     let end = rfind(mail, b"--\nlibgit2 ").context("libgit2 wrote a mail without its signature")?;
-    Ok([&mail[..end], SIGNATURE.as_bytes()].concat())
+    let start = find(mail, b"\ndiff --git ").unwrap_or(end);
+    let stat = rfind(&mail[..start], b"\n---\n").context("libgit2 wrote a mail without a stat")? + 5;
+    let narrow = narrow(std::str::from_utf8(&mail[stat..start])?);
+    Ok([&mail[..stat], narrow.as_bytes(), &mail[start..end], SIGNATURE.as_bytes()].concat())
+}
+
+/// A diffstat whose bars end at [`STAT_WIDTH`]: libgit2's have a mark a line, or if told to scale a `-` where nothing went.
+fn narrow(stat: &str) -> String {
+    let bar = |line: &str| line.rfind([' ']).filter(|_| line.contains(" | ")).map(|space| space + 1);
+    let room = |line: &str| bar(line).map(|bar| (STAT_WIDTH.saturating_sub(bar), line.len() - bar));
+    let (room, longest) =
+        stat.lines().filter_map(room).max_by_key(|&(_, marks)| marks).unwrap_or((STAT_WIDTH, 0));
+    let mut narrow = String::new();
+    for line in stat.lines() {
+        let (name, marks) = line.split_at(bar(line).unwrap_or(line.len()));
+        narrow.push_str(name);
+        for mark in ["+", "-"] {
+            let lines = marks.matches(mark).count();
+            let scaled = if longest > room { (lines * room / longest).max(1).min(lines) } else { lines };
+            narrow.push_str(&mark.repeat(scaled));
+        }
+        narrow.push('\n');
+    }
+    narrow
 }
 
 /// A header's value, its folded lines joined.
@@ -213,6 +238,34 @@ mod tests {
         for end in 0..signature + 3 {
             assert!(Mail::parse(MAIL[..end].into()).is_err(), "cut after {end} bytes");
         }
+    }
+
+    #[test]
+    fn a_written_mail_is_read_again_and_its_stat_is_no_wider_than_a_screen() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = Repository::init(folder.path()).unwrap();
+        let ann = Signature::new("Ann", "ann@example.org", &Time::new(0, 0)).unwrap();
+        let tree = |content: &[u8]| {
+            let mut tree = repo.treebuilder(None).unwrap();
+            tree.insert("a", repo.blob(content).unwrap(), 0o100_644).unwrap();
+            repo.find_tree(tree.write().unwrap()).unwrap()
+        };
+        let parent = repo.commit(None, &ann, &ann, "net: a", &tree(b""), &[]).unwrap();
+        let parent = repo.find_commit(parent).unwrap();
+        let message = "net: grow\n\nWhy.\n";
+        let commit =
+            repo.commit(None, &ann, &ann, message, &tree(&b"line\n".repeat(900)), &[&parent]).unwrap();
+
+        let raw = write(&repo, &repo.find_commit(commit).unwrap()).unwrap();
+        let mail = Mail::parse(raw).unwrap();
+        assert_eq!((mail.subject.as_str(), mail.body.as_str()), ("net: grow", "Why."));
+        let text = String::from_utf8(mail.raw).unwrap();
+        assert!(text.contains("\n---\n a | 900 +++"), "{text:.600}");
+        assert!(text.contains("+\n 1 file changed, 900 insertions(+)\n\ndiff --git "), "{text:.600}");
+        assert!(text.lines().all(|line| line.len() <= STAT_WIDTH), "{text:.600}");
+        assert_eq!(narrow(" a | 3 ++-\n b | 1 +\n"), " a | 3 ++-\n b | 1 +\n");
+        let wide = format!(" b | 900 {}-\n", "+".repeat(899));
+        assert!(narrow(&wide).ends_with("++-\n") && narrow(&wide).len() <= STAT_WIDTH + 1);
     }
 
     #[test]
