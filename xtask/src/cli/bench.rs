@@ -172,7 +172,7 @@ come over a pair of virtual network cards, as busy polling and AF_XDP need one.
 Without --flavor stock and fastnet are measured; hints, too, unless --quick is given.
 
 Examples:
-  cargo xtask bench local --quick --json quick.jsonl          the README's table
+  cargo xtask bench local --quick --kernel 6.12 --json quick.jsonl    the README's table
   cargo xtask bench local remembered/ipv4/64 --repeat 1       a few cells, quickly
   cargo xtask bench local --accel auto --quick                two programs, in nanoseconds
   cargo xtask bench local --json all.jsonl                    all of it; stopped and started again, it goes on

@@ -16,7 +16,7 @@ pub enum PatchAction {
         /// Build and boot every prefix of the series too; look for new warnings, by checkpatch, W=1 and sparse;
         /// run the series' kselftest; and build without the option, with IPV6=m and with IPV6=n.
         ///
-        /// Takes a quarter of an hour. What has passed is not done again.
+        /// Takes up to an hour on two cores. What has passed is not done again.
         #[arg(long)]
         build: bool,
         #[command(flatten)]

@@ -109,7 +109,7 @@ fn environment(lines: &[Line]) -> Markup {
                         td { (origin.release) } td { (origin.config) }
                         td { code { (origin.build.get(..12).unwrap_or(&origin.build)) } }
                         td { (origin.accel) } td { (origin.cpu) } td { (origin.qemu) }
-                        td { (origin.host.cores) " cores of " (origin.host.cpu) ", Linux " (origin.host.kernel) }
+                        td { (origin.host.cores) " × " (origin.host.cpu) ", Linux " (origin.host.kernel) }
                     }
                 } }
             } }
