@@ -50,6 +50,8 @@ pub enum Place {
     Header(usize),
     /// Where this message's first buffer is.
     Payload(usize),
+    /// Where this message's control messages go.
+    Control(usize),
 }
 
 /// Where a message's buffers are, as offsets in the mapping.
@@ -272,6 +274,7 @@ impl Messages {
             Place::Kernel => KERNEL,
             Place::Header(i) => self.address(i),
             Place::Payload(i) => self.memory.address(self.layouts[i].segments[0].start),
+            Place::Control(i) => self.memory.address(self.layouts[i].control.start),
         }
     }
 }

@@ -33,6 +33,7 @@ pub fn maybe(twins: &Twins, kind: Kind, random: &mut Random) {
         (11, Sender::Udp(_)) => {
             twins.both(|socket| calls::last_stamp(socket).map(drop));
         }
+        (13, Sender::Udp([sender, _])) => outgrow_the_path(twins, kind, sender),
         (12, Sender::Udp(_)) if random.once_in(4) => {
             twins.both(calls::shut_down);
         }
@@ -43,6 +44,13 @@ pub fn maybe(twins: &Twins, kind: Kind, random: &mut Random) {
 fn receive_plainly(twins: &Twins, random: &mut Random) {
     let room = random.below(300);
     twins.both(|socket| calls::receive(socket, room, libc::MSG_DONTWAIT));
+}
+
+/// Sends what the path is too narrow for, at times: the next call receives that, and no datagram.
+fn outgrow_the_path(twins: &Twins, kind: Kind, sender: &UdpSender) {
+    options::hear_of_narrow_paths(twins.pair());
+    let peer = kind.sees(sender.from.local_addr().unwrap());
+    twins.both(|socket| calls::send_to(socket, &[0; 2000], peer, libc::MSG_DONTWAIT));
 }
 
 /// Sends where nobody listens: the answer is an error of the socket's, and one for its queue if it wants them.

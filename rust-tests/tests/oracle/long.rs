@@ -15,11 +15,12 @@ const WORKERS: usize = 4;
 /// Of these, one kind does so many before the next has its turn.
 const TURN: u64 = 100;
 
-const KINDS: [(Kind, Abi); 9] = [
+const KINDS: [(Kind, Abi); 10] = [
     (Kind::Udp4, Abi::Native),
     (Kind::Udp6, Abi::Native),
     (Kind::Mapped, Abi::Native),
     (Kind::UdpLite, Abi::Native),
+    (Kind::UdpLite6, Abi::Native),
     (Kind::Unix, Abi::Native),
     (Kind::Tcp, Abi::Native),
     (Kind::Udp4, Abi::Ia32),

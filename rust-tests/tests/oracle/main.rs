@@ -125,6 +125,11 @@ fn udplite() {
 }
 
 #[test]
+fn udplite_over_ipv6() {
+    drive(Kind::UdpLite6, Abi::Native);
+}
+
+#[test]
 fn unix() {
     drive(Kind::Unix, Abi::Native);
 }

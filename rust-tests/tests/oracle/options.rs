@@ -16,6 +16,8 @@ const TINY: &[c_int] = &[1];
 const HUGE: &[c_int] = &[8 << 20];
 /// Software stamps of what is received; the same with all that can be asked for beside them; none at all.
 const STAMPING: &[c_int] = &[0x18, 0x18 | 0x40 | 1 << 10, 0x10];
+/// ESP, of which a kernel may know nothing, and L2TP, which leaves all datagrams to the socket.
+const ENCAPSULATED: &[c_int] = &[2, 3];
 
 /// Not in libc.
 const SO_RCVMARK: c_int = 75;
@@ -26,7 +28,10 @@ pub const IP_CHECKSUM: c_int = 23;
 const IP_RECVFRAGSIZE: c_int = 25;
 const IPV6_2292PKTINFO: c_int = 2;
 const IPV6_2292HOPLIMIT: c_int = 8;
+const IPV6_RECVPATHMTU: c_int = 60;
+const IPV6_DONTFRAG: c_int = 62;
 const IPV6_RECVFRAGSIZE: c_int = 77;
+const UDP_ENCAP: c_int = 100;
 const UDP_NO_CHECK6_RX: c_int = 102;
 const UDPLITE_SEND_CSCOV: c_int = 10;
 const UDPLITE_RECV_CSCOV: c_int = 11;
@@ -66,7 +71,9 @@ const OF_IPV6: &[Choice] = &[
     (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, ON),
     (libc::IPPROTO_IPV6, libc::IPV6_FLOWINFO, ON),
     (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPOPTS, ON),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVRTHDR, ON),
     (libc::IPPROTO_IPV6, libc::IPV6_RECVDSTOPTS, ON),
+    (libc::IPPROTO_IPV6, IPV6_RECVPATHMTU, ON),
     (libc::IPPROTO_IPV6, libc::IPV6_RECVERR, ON),
     (libc::IPPROTO_IPV6, libc::IPV6_RECVORIGDSTADDR, ON),
     (libc::IPPROTO_IPV6, IPV6_RECVFRAGSIZE, ON),
@@ -74,7 +81,11 @@ const OF_IPV6: &[Choice] = &[
     (libc::IPPROTO_IPV6, IPV6_2292HOPLIMIT, ON),
 ];
 
-const OF_UDP: &[Choice] = &[(libc::SOL_UDP, libc::UDP_GRO, ON), (libc::SOL_UDP, UDP_NO_CHECK6_RX, ON)];
+const OF_UDP: &[Choice] = &[
+    (libc::SOL_UDP, libc::UDP_GRO, ON),
+    (libc::SOL_UDP, UDP_ENCAP, ENCAPSULATED),
+    (libc::SOL_UDP, UDP_NO_CHECK6_RX, ON),
+];
 const OF_UDPLITE: &[Choice] = &[(libc::IPPROTO_UDPLITE, UDPLITE_RECV_CSCOV, &[8, 20])];
 const OF_UNIX: &[Choice] =
     &[(libc::SOL_SOCKET, libc::SO_PASSCRED, ON), (libc::SOL_SOCKET, libc::SO_PEEK_OFF, &[0, 1, 7, 300])];
@@ -85,6 +96,7 @@ fn of(kind: Kind) -> Vec<Choice> {
         Kind::Udp6 => [OF_SOCKETS, OF_IPV6, OF_UDP].concat(),
         Kind::Mapped => [OF_SOCKETS, OF_IPV4, OF_IPV6, OF_UDP].concat(),
         Kind::UdpLite => [OF_SOCKETS, OF_IPV4, OF_UDPLITE].concat(),
+        Kind::UdpLite6 => [OF_SOCKETS, OF_IPV6, OF_UDPLITE].concat(),
         Kind::Unix => OF_UNIX.to_vec(),
         Kind::Tcp => Vec::new(),
     }
@@ -130,6 +142,12 @@ pub fn set_one(kind: Kind, sockets: [&impl AsRawFd; 2], random: &mut Random) {
 pub fn hear_of_errors(sockets: [&impl AsRawFd; 2]) {
     on(sockets, libc::IPPROTO_IP, libc::IP_RECVERR, 1);
     on(sockets, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1);
+}
+
+/// Keeps packets whole, and tells of the path that is too narrow for one.
+pub fn hear_of_narrow_paths(sockets: [&impl AsRawFd; 2]) {
+    on(sockets, libc::IPPROTO_IPV6, IPV6_RECVPATHMTU, 1);
+    on(sockets, libc::IPPROTO_IPV6, IPV6_DONTFRAG, 1);
 }
 
 /// Changes the headers that senders send from now on.

@@ -126,7 +126,7 @@ impl<'a> Round<'a> {
                 let result = result.map_err(|error| error.raw_os_error().unwrap());
                 let mut image = self.messages.image();
                 stamps::replace(&self.messages, &mut image, &Times { began: self.began, called, returned });
-                if self.kind == Kind::UdpLite || call.flags & libc::MSG_ERRQUEUE != 0 {
+                if self.kind.is_lite() || call.flags & libc::MSG_ERRQUEUE != 0 {
                     controls::blank_checksums(&self.messages, &mut image);
                 } else {
                     controls::fold_checksums(&self.messages, &mut image);

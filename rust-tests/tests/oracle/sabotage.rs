@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use rust_tests::sys::abi::Abi;
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Field, Messages, Place};
 
@@ -9,6 +10,10 @@ use crate::random::Random;
 use crate::twins::Kind;
 
 const TWO_PAGES: usize = 2 * PAGE;
+/// How much goes where a buffer is not: the length of a header.
+const ELSEWHERE: usize = 64;
+/// That of an IPv6 sender.
+const LONGEST_NAME: usize = 28;
 
 /// What is wrong, and in which message: the first, the last, or one between.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +47,22 @@ impl Sabotage {
             What::Payload(segment, Place::Hole),
             What::Shared,
             What::Iov(place),
+            What::Payload(0, Place::Header(i.saturating_sub(1))),
+            What::Payload(0, Place::Control(i)),
             What::Name(Place::Header(i)),
+            What::Name(Place::Payload(i)),
             What::Name(place),
             What::Control(place),
             What::LastPage,
         ]);
+        // What goes there may not run into what lies behind it.
+        let room = messages.segments(i).first().map_or(0, |first| first.len());
         let useful = match what {
+            What::Payload(_, Place::Header(before)) => {
+                before < i && room > 0 && messages.abi() == Abi::Native
+            }
+            What::Name(Place::Payload(_)) => room >= LONGEST_NAME,
+            What::Payload(_, Place::Control(_)) => room > 0 && messages.control_room(i).len() >= ELSEWHERE,
             // How much of a stream is gone when a copy of it fails depends on how its segments were joined on their
             // way, which no two connections have in common.
             What::Payload(..) | What::Iov(_) => kind != Kind::Tcp && !messages.segments(i).is_empty(),
@@ -68,7 +83,7 @@ impl Sabotage {
     /// Spoils fresh headers.
     pub fn apply(self, messages: &Messages) {
         match self.what {
-            What::Payload(segment, place) => messages.point_segment(self.i, segment, place, 64),
+            What::Payload(segment, place) => messages.point_segment(self.i, segment, place, ELSEWHERE),
             What::Iov(place) => messages.point(self.i, Field::Iov, place),
             What::Name(place) => messages.point(self.i, Field::Name, place),
             What::Control(place) => messages.point(self.i, Field::Control, place),

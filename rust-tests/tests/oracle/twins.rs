@@ -24,6 +24,7 @@ pub enum Kind {
     /// An IPv6 socket that hears IPv4.
     Mapped,
     UdpLite,
+    UdpLite6,
     Unix,
     Tcp,
 }
@@ -32,6 +33,11 @@ impl Kind {
     /// Whether it is some sort of UDP.
     pub fn is_udp(self) -> bool {
         !matches!(self, Self::Unix | Self::Tcp)
+    }
+
+    /// Whether it is UDP-Lite.
+    pub fn is_lite(self) -> bool {
+        matches!(self, Self::UdpLite | Self::UdpLite6)
     }
 
     /// How its sockets call a peer.
@@ -193,18 +199,17 @@ fn sockets(kind: Kind, homes: &[Home; 2], port: u16) -> ([OwnedFd; 2], Sender) {
 
 fn udp(kind: Kind, homes: &[Home; 2], port: u16) -> ([OwnedFd; 2], Sender) {
     let (at, ip): (IpAddr, IpAddr) = match kind {
-        Kind::Udp6 => (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()),
+        Kind::Udp6 | Kind::UdpLite6 => (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()),
         Kind::Mapped => (Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::LOCALHOST.into()),
         _ => (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()),
     };
-    let bound = |address: SocketAddr| match kind {
-        Kind::UdpLite => udplite(address),
-        _ => UdpSocket::bind(address).unwrap(),
+    let bound = |address: SocketAddr| {
+        if kind.is_lite() { udplite(address) } else { UdpSocket::bind(address).unwrap() }
     };
     let pairs = homes.each_ref().map(|home| {
         home.namespace.enter().unwrap();
         let from = (ip, port + 1).into();
-        let raw = (kind != Kind::UdpLite).then(|| RawUdp::new(from).unwrap());
+        let raw = (!kind.is_lite()).then(|| RawUdp::new(from).unwrap());
         (OwnedFd::from(bound((at, port).into())), UdpSender { from: bound(from), to: (ip, port).into(), raw })
     });
     let [(plain, to_plain), (remembered, to_remembered)] = pairs;
@@ -212,7 +217,8 @@ fn udp(kind: Kind, homes: &[Home; 2], port: u16) -> ([OwnedFd; 2], Sender) {
 }
 
 fn udplite(address: SocketAddr) -> UdpSocket {
-    let Some(socket) = socket(libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_UDPLITE) else {
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let Some(socket) = socket(family, libc::SOCK_DGRAM, libc::IPPROTO_UDPLITE) else {
         skip!("this kernel has no UDP-Lite");
     };
     calls::bind(&socket, address).unwrap();
