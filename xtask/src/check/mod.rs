@@ -162,7 +162,12 @@ impl<'a> Check<'a> {
 
     fn build(&mut self, step: &Step) -> Result<KernelBuild> {
         let (workspace, wanted, compilers) = (self.workspace, self.wanted(step)?, self.compilers);
-        build::build_wanted(workspace, self.tree(step)?, &wanted, compilers)
+        let build = build::build_wanted(workspace, self.tree(step)?, &wanted, compilers)?;
+        let complaints = warnings::of_objtool(&build.dir)?;
+        if complaints.is_empty() {
+            return Ok(build);
+        }
+        Err(error(Exit::Tests, format!("objtool complains:\n{}", complaints.join("\n"))))
     }
 
     fn mail(&self, number: usize) -> Result<String> {

@@ -106,9 +106,25 @@ pub fn collect(make: &mut Make<'_>, checker: Checker, objects: &[&PathBuf]) -> R
     Ok(Warnings::of(&said.lines))
 }
 
+/// What objtool said in a kernel's build: nothing, if all code can be unwound and no window of user access leaks.
+pub fn of_objtool(objtree: &Path) -> Result<Vec<String>> {
+    let log = objtree.join("build.log");
+    let log = fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
+    Ok(log.lines().filter(|line| line.contains(": warning: objtool: ")).map(str::to_owned).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objtool_is_heard_behind_a_link() {
+        let objtree = tempfile::tempdir().unwrap();
+        let complaint = "vmlinux.o: warning: objtool: udp_copy+0x4: call to memcpy() with UACCESS enabled";
+        let log = format!("  INSTALL tools/objtool/libsubcmd\n  LD      vmlinux.o\n{complaint}\n");
+        fs::write(objtree.path().join("build.log"), log).unwrap();
+        assert_eq!(of_objtool(objtree.path()).unwrap(), [complaint]);
+    }
 
     fn warnings(lines: &[&str]) -> Warnings {
         Warnings::of(&lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>())
