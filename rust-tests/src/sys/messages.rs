@@ -221,8 +221,9 @@ impl Messages {
 
     /// The message, as far as there was room for it.
     pub fn payload(&self, i: usize) -> Vec<u8> {
-        let mut payload: Vec<u8> =
-            self.layouts[i].segments.iter().flat_map(|buffer| self.memory.read(buffer.clone())).collect();
+        let buffers: Vec<_> =
+            self.layouts[i].segments.iter().map(|buffer| self.memory.read(buffer.clone())).collect();
+        let mut payload = buffers.concat();
         payload.truncate(self.received(i));
         payload
     }

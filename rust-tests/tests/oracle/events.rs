@@ -33,9 +33,14 @@ pub fn maybe(twins: &Twins, kind: Kind, random: &mut Random) {
         (11, Sender::Udp(_)) => {
             twins.both(|socket| calls::last_stamp(socket).map(drop));
         }
-        (13, Sender::Udp([sender, _])) => outgrow_the_path(twins, kind, sender),
         (12, Sender::Udp(_)) if random.once_in(4) => {
             twins.both(calls::shut_down);
+        }
+        (13, Sender::Udp([sender, _])) => outgrow_the_path(twins, kind, sender),
+        (14, Sender::Udp([sender, _])) if kind == Kind::Mapped => {
+            let peer = kind.sees(sender.from.local_addr().unwrap());
+            twins.both(|socket| calls::connect(socket, peer));
+            options::become_ipv4(twins.pair());
         }
         _ => (),
     }

@@ -15,7 +15,7 @@ const WORKERS: usize = 4;
 /// Of these, one kind does so many before the next has its turn.
 const TURN: u64 = 100;
 
-const KINDS: [(Kind, Abi); 10] = [
+const KINDS: [(Kind, Abi); 17] = [
     (Kind::Udp4, Abi::Native),
     (Kind::Udp6, Abi::Native),
     (Kind::Mapped, Abi::Native),
@@ -24,8 +24,15 @@ const KINDS: [(Kind, Abi); 10] = [
     (Kind::Unix, Abi::Native),
     (Kind::Tcp, Abi::Native),
     (Kind::Udp4, Abi::Ia32),
+    (Kind::Udp6, Abi::Ia32),
+    (Kind::Mapped, Abi::Ia32),
+    (Kind::UdpLite, Abi::Ia32),
     (Kind::Unix, Abi::Ia32),
+    (Kind::Tcp, Abi::Ia32),
     (Kind::Udp4, Abi::X32),
+    (Kind::Udp6, Abi::X32),
+    (Kind::Unix, Abi::X32),
+    (Kind::Tcp, Abi::X32),
 ];
 
 /// Those that a BPF program may lie to.

@@ -145,6 +145,16 @@ fn udp_from_a_32_bit_process() {
 }
 
 #[test]
+fn udp_over_ipv6_from_a_32_bit_process() {
+    drive(Kind::Udp6, Abi::Ia32);
+}
+
+#[test]
+fn tcp_from_a_32_bit_process() {
+    drive(Kind::Tcp, Abi::Ia32);
+}
+
+#[test]
 fn unix_from_a_32_bit_process() {
     drive(Kind::Unix, Abi::Ia32);
 }
@@ -152,4 +162,9 @@ fn unix_from_a_32_bit_process() {
 #[test]
 fn udp_by_x32() {
     drive(Kind::Udp4, Abi::X32);
+}
+
+#[test]
+fn udp_over_ipv6_by_x32() {
+    drive(Kind::Udp6, Abi::X32);
 }

@@ -150,6 +150,11 @@ pub fn hear_of_narrow_paths(sockets: [&impl AsRawFd; 2]) {
     on(sockets, libc::IPPROTO_IPV6, IPV6_DONTFRAG, 1);
 }
 
+/// Makes IPv4 sockets of those that are connected to an IPv4 peer.
+pub fn become_ipv4(sockets: [&impl AsRawFd; 2]) {
+    on(sockets, libc::IPPROTO_IPV6, libc::IPV6_ADDRFORM, libc::AF_INET);
+}
+
 /// Changes the headers that senders send from now on.
 pub fn dress(senders: [&impl AsRawFd; 2], ipv4: bool, random: &mut Random) {
     // Four times no operation; and a pad of four bytes, for the next header to be put in front of.

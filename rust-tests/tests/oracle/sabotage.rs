@@ -56,7 +56,7 @@ impl Sabotage {
             What::LastPage,
         ]);
         // What goes there may not run into what lies behind it.
-        let room = messages.segments(i).first().map_or(0, |first| first.len());
+        let room = messages.segments(i).first().map_or(0, ExactSizeIterator::len);
         let useful = match what {
             What::Payload(_, Place::Header(before)) => {
                 before < i && room > 0 && messages.abi() == Abi::Native
