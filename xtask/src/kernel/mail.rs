@@ -121,10 +121,10 @@ pub fn write(repo: &Repository, commit: &Commit<'_>) -> Result<Vec<u8>> {
     )?;
     let mail = mail.as_slice();
     let end = rfind(mail, b"--\nlibgit2 ").context("libgit2 wrote a mail without its signature")?;
-    let start = find(mail, b"\ndiff --git ").unwrap_or(end);
-    let stat = rfind(&mail[..start], b"\n---\n").context("libgit2 wrote a mail without a stat")? + 5;
-    let narrow = narrow(std::str::from_utf8(&mail[stat..start])?);
-    Ok([&mail[..stat], narrow.as_bytes(), &mail[start..end], SIGNATURE.as_bytes()].concat())
+    let diff = find(mail, b"\ndiff --git ").unwrap_or(end);
+    let stat = rfind(&mail[..diff], b"\n---\n").context("libgit2 wrote a mail without a stat")? + 5;
+    let narrow = narrow(std::str::from_utf8(&mail[stat..diff])?);
+    Ok([&mail[..stat], narrow.as_bytes(), &mail[diff..end], SIGNATURE.as_bytes()].concat())
 }
 
 /// A diffstat whose bars end at [`STAT_WIDTH`]: libgit2's have a mark a line, or if told to scale a `-` where nothing went.
