@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-use crate::sys::memory::Mapping;
+use crate::sys::memory::{Mapping, PAGE};
 use anyhow::{Context, Result, ensure};
 
 /// Room for any address that UDP has.
@@ -114,7 +114,10 @@ pub struct Buffers {
 impl Buffers {
     /// `count` buffers of `len` bytes.
     pub fn new(count: usize, len: usize) -> Self {
-        Self { memory: Mapping::new(count * len), len }
+        let memory = Mapping::new(count * len);
+        // Each page is there before the first call: none of its time is the kernel's, making pages.
+        (0..memory.len()).step_by(PAGE).for_each(|page| memory.write(page, &[0]));
+        Self { memory, len }
     }
 
     /// Where buffer `i` is.

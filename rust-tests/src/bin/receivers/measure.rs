@@ -21,8 +21,8 @@ use crate::stream::{self, Sender};
 pub const WARM_UP: usize = 2;
 /// Rounds that are.
 pub const COUNTED: usize = 5;
-/// Where a call brings so many, what disturbs one message disturbs no figure: one round is enough to warm up, and two to
-/// tell that they agree.
+/// Where a call brings so many, what disturbs one message disturbs no figure: two rounds are enough to tell that they
+/// agree, and a few messages to warm up.
 const MANY: usize = 100_000;
 /// A queue has at least so many messages, or what is left of them by whole calls.
 pub const DEPTH: usize = 4096;
@@ -146,9 +146,7 @@ impl Bench {
         self.make_sure_of_room(queued)?;
         let mut receiver = make(&self)?;
         let mut checker = Checker::new(Feed::new(self.cell.size), net::local_name(&self.source.socket)?);
-        let mut rounds = Vec::new();
-        let (warm_up, counted) = if depth < MANY { (WARM_UP, COUNTED) } else { (1, 2) };
-        for _ in 0..warm_up + counted {
+        let mut round = |depth: usize| {
             let mut round = Round { ticks: 0, datagrams: 0, calls: 0 };
             for _ in 0..fills {
                 self.fill(depth)?;
@@ -156,10 +154,14 @@ impl Bench {
             }
             let (came, sent) = (round.datagrams, fills * depth * self.source.train());
             ensure!(came == sent, "{came} of {sent} datagrams came");
-            rounds.push(round);
-        }
+            Ok(round)
+        };
+        let (warm_up, counted) =
+            if depth < MANY { (vec![depth; WARM_UP], COUNTED) } else { (vec![DEPTH], 2) };
+        warm_up.into_iter().try_for_each(|depth| round(depth).map(drop))?;
+        let rounds = (0..counted).map(|_| round(depth)).collect::<Result<_>>()?;
         ensure!(net::next_len(&self.socket) == 0, "more arrived than was sent");
-        Ok(rounds.split_off(warm_up))
+        Ok(rounds)
     }
 
     fn fill(&mut self, depth: usize) -> Result<()> {
