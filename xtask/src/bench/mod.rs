@@ -10,6 +10,7 @@ mod image;
 mod initramfs;
 pub mod ledger;
 pub mod lines;
+pub mod order;
 pub mod origin;
 pub mod outcome;
 pub mod plan;

@@ -69,6 +69,11 @@ pub fn streams(quick: bool, flavor: Flavor) -> Vec<Cell> {
     cells.into_iter().filter(|cell| flavor == Flavor::Fastnet || !cell.receiver.needs_remember()).collect()
 }
 
+/// Every cell that is measured anywhere, in the order of the plans: those that count instructions, then the streams.
+pub fn whole() -> Vec<Cell> {
+    [cells(false, Flavor::Fastnet), streams(false, Flavor::Fastnet)].concat()
+}
+
 /// How many datagrams the paper's experiment sends: where a host's own CPU runs the guest, as many as the paper's did.
 pub fn datagrams(quick: bool, emulated: bool) -> u64 {
     match (quick, emulated) {

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::bench::chapter::records;
-use crate::bench::lines;
 use crate::bench::report::{csv, page, summary};
 use crate::bench::result::{self, Line};
+use crate::bench::{lines, order};
 use crate::exit::{Classify, Exit, error};
 
 /// Runs the command.
 pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
-    let lines = read(files)?;
+    let mut lines = read(files)?;
+    order::sort(&mut lines);
     if lines.is_empty() {
         return Err(error(Exit::Usage, "the files hold no results".to_owned()));
     }
