@@ -98,6 +98,8 @@ fn a_report_is_one_file_that_names_no_other() {
     }
     let summary = fs::read_to_string(folder.path().join("summary.md")).unwrap();
     for part in [
+        "## Where the figures come from\n\n| kernel |",
+        "    cargo xtask bench hints --kernel 6.12 --json hints-6.12.jsonl\n",
         "| 64 | 1000 |",
         "## A feed between two guests\n\na feed: 1000 datagrams, sent by stock. Linux 6.12, config vm, icount",
         "| recvmmsg | stock |",
@@ -108,6 +110,33 @@ fn a_report_is_one_file_that_names_no_other() {
     }
     let cells = fs::read_to_string(folder.path().join("cells.csv")).unwrap();
     assert!(cells.lines().count() > 20);
+}
+
+/// Whoever types the command that the committed report names has the committed report, to the byte.
+#[test]
+fn the_committed_report_is_made_by_the_command_printed_in_it() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report");
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("docs/report");
+    fs::create_dir_all(&made).unwrap();
+    fs::copy(committed.join("results.jsonl"), made.join("results.jsonl")).unwrap();
+    let summary = fs::read_to_string(committed.join("summary.md")).unwrap();
+    let commands = summary.lines().filter_map(|line| line.strip_prefix("    cargo xtask "));
+    let command = commands.into_iter().find(|line| line.ends_with("--out docs/report")).unwrap();
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let status = xtask.args(command.split(' ')).current_dir(&folder).status().unwrap();
+    assert!(status.success());
+    let names = |folder: &Path| -> Vec<_> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&made), names(&committed));
+    for name in names(&made) {
+        let same = fs::read(made.join(&name)).unwrap() == fs::read(committed.join(&name)).unwrap();
+        assert!(same, "{}: {command} makes another", name.display());
+    }
 }
 
 #[test]

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use xshell::cmd;
 
 use crate::bench::chapter::records;
 use crate::bench::report::{csv, page, summary};
 use crate::bench::result::{self, Line};
 use crate::bench::{lines, order};
 use crate::exit::{Classify, Exit, error};
+use crate::process;
 
 /// Runs the command.
 pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
@@ -18,9 +20,11 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
     if lines.is_empty() {
         return Err(error(Exit::Usage, "the files hold no results".to_owned()));
     }
+    let shell = process::shell(".")?;
+    let made = cmd!(shell, "cargo xtask bench report {files...} --out {out}").to_string();
     let written = [
-        ("index.html", page::page(&lines)?),
-        ("summary.md", summary::summary(&lines)?),
+        ("index.html", page::page(&lines, &made)?),
+        ("summary.md", summary::summary(&lines, &made)?),
         ("cells.csv", csv::cells(&records(&lines).collect::<Vec<_>>())),
     ];
     fs::create_dir_all(out).exit(Exit::Host, || format!("creating {}", out.display()))?;

@@ -2,6 +2,7 @@
 
 mod again;
 pub mod csv;
+mod environment;
 mod feed;
 mod findings;
 mod inside;

@@ -3,15 +3,14 @@
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::super::chapter::{Chapter, chapters, distinct, records};
-use super::super::origin::Origin;
+use super::super::chapter::{Chapter, chapters, records};
 use super::super::result::Line;
-use super::{Others, again, feed, findings, inside, local, palette, words};
+use super::{Others, again, environment, feed, findings, inside, local, palette, words};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Draws the page of what `lines` hold.
-pub fn page(lines: &[Line]) -> Result<String> {
+/// Draws the page of what `lines` hold, which the command `made` does.
+pub fn page(lines: &[Line], made: &str) -> Result<String> {
     let chapters = chapters(records(lines));
     let local: Vec<_> = chapters.iter().map(chapter).collect::<Result<_>>()?;
     let others = Others::of(lines);
@@ -44,7 +43,7 @@ pub fn page(lines: &[Line]) -> Result<String> {
                     (inside::profiles(&others.profiles)?)
                     (inside::hints(&others.evidence, &others.profiles))
                     (conclusion())
-                    (environment(lines))
+                    (origin(lines, made))
                 }
             }
         }
@@ -97,27 +96,23 @@ fn conclusion() -> Markup {
 }
 
 /// By what all was measured, and how to do it again.
-fn environment(lines: &[Line]) -> Markup {
-    let origins = distinct(lines.iter().map(|line| Origin { boot: 1, ..line.origin().clone() }));
+fn origin(lines: &[Line], made: &str) -> Markup {
     html! {
         section {
             h2 { "Where the figures come from" }
-            .wide { table {
-                thead { tr { @for head in ["kernel", "config", "build", "accelerator", "guest's CPU", "QEMU", "host"] { th { (head) } } } }
-                tbody { @for origin in &origins {
-                    tr {
-                        td { (origin.release) } td { (origin.config) }
-                        td { code { (origin.build.get(..12).unwrap_or(&origin.build)) } }
-                        td { (origin.accel) } td { (origin.cpu) } td { (origin.qemu) }
-                        td { (origin.host.cores) " × " (origin.host.cpu) ", Linux " (origin.host.kernel) }
-                    }
+            @for table in environment::tables(lines) {
+                .wide { table {
+                    thead { tr { @for head in table.heads { th { (head) } } } }
+                    tbody { @for row in table.rows { tr { @for field in row { td { (field) } } } } }
                 } }
-            } }
+            }
             h3 { "To do it again" }
-            p { "From a checkout, on a machine with Rust, gcc and git; first, " code { "cargo xtask doctor --install" } ":" }
+            p { (words::AGAIN) }
             pre {
                 @for command in again::commands(lines) { (command) "\n" }
             }
+            p { (words::MADE) }
+            pre { (made) }
             h3 { "Figures of your own" }
             p { (words::BEFORE) }
             pre { (words::SCRIPT) }

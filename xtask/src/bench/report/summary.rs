@@ -8,11 +8,12 @@ use super::super::chapter::{Chapter, chapters, records};
 use super::super::feed::result::RealWorld;
 use super::super::feed::table;
 use super::super::result::Line;
+use super::environment::{self, Table};
 use super::local::{pairs, paper_unit};
-use super::{Others, findings, inside, number, tables, words};
+use super::{Others, again, findings, inside, number, tables, words};
 
-/// What `lines` hold.
-pub fn summary(lines: &[Line]) -> Result<String> {
+/// What `lines` hold, as the command `made` writes it.
+pub fn summary(lines: &[Line], made: &str) -> Result<String> {
     let mut text = "# What receiving a datagram costs\n".to_owned();
     for chapter in chapters(records(lines)) {
         let setting = &chapter.setting;
@@ -50,11 +51,26 @@ pub fn summary(lines: &[Line]) -> Result<String> {
     for (title, sentences) in words::CHAPTERS {
         let _ = write!(text, "\n## {title}\n\n- {}\n", sentences.join("\n- "));
     }
-    let _ = write!(text, "\n## Figures of your own\n\n{}\n\n", words::BEFORE);
-    for line in words::SCRIPT.lines() {
-        let _ = writeln!(text, "    {line}");
+    text += "\n## Where the figures come from\n";
+    text += &environment::tables(lines).map(|table| markdown(&table)).concat();
+    let again = again::commands(lines);
+    for (title, said, commands) in [
+        ("\n## To do it again\n", words::AGAIN, again.join("\n")),
+        ("", words::MADE, made.to_owned()),
+        ("\n## Figures of your own\n", words::BEFORE, words::SCRIPT.to_owned()),
+    ] {
+        let _ = write!(text, "{title}\n{said}\n\n");
+        for line in commands.lines() {
+            let _ = writeln!(text, "    {line}");
+        }
     }
     Ok(text)
+}
+
+fn markdown(table: &Table) -> String {
+    let line = |fields: &[String]| format!("| {} |\n", fields.join(" | "));
+    let heads = format!("\n| {} |\n|{}\n", table.heads.join(" | "), "---|".repeat(table.heads.len()));
+    heads + &table.rows.iter().map(|row| line(row)).collect::<String>()
 }
 
 /// What one kernel's flavors made of a feed, one table each.
@@ -116,7 +132,7 @@ mod tests {
         if let Outcome::Measured(measured) = &mut lossy.outcome {
             (measured.lost, measured.receiver_cpu) = (10, Some(450.0));
         }
-        let text = summary(&[lossy, failed].map(Line::Local)).unwrap();
+        let text = summary(&[lossy, failed].map(Line::Local), "made").unwrap();
         for part in [
             "### Runs that lost datagrams\n\n- stock",
             "LOST 10 of 4106",
@@ -124,7 +140,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        let text = summary(&[clean]).unwrap();
+        let text = summary(&[clean], "made").unwrap();
         assert!(!text.contains("lost datagrams") && !text.contains("could not be measured"), "{text}");
     }
 
@@ -133,7 +149,7 @@ mod tests {
         let loopback = Record::sample("stock", Receiver::Recvmmsg, 1000, 1, 1600.0);
         let mut over_veth = loopback.clone();
         over_veth.cell.shape.link = Link::Veth;
-        let text = summary(&[loopback, over_veth].map(Line::Local)).unwrap();
+        let text = summary(&[loopback, over_veth].map(Line::Local), "made").unwrap();
         let (first, second) = text.split_once("config vm, over veth: instructions a datagram\n").unwrap();
         assert!(
             first.contains("The paper's table") && first.contains("| 64 | 1000 | ipv4 | 1600"),

@@ -30,6 +30,13 @@ pub const CHAPTERS: [(&str, &[&str]); 2] = [
     ),
 ];
 
+/// Before the commands that repeat what was measured.
+pub const AGAIN: &str =
+    "From a checkout, on a machine with Rust, gcc and git; first, cargo xtask doctor --install:";
+
+/// Before the command that made the report.
+pub const MADE: &str = "This report was made of its files by:";
+
 /// For readers with hardware: the same under a clock that ticks for a CPU there is. The lines are a script.
 pub const SCRIPT: &str = "\
 cargo xtask doctor --install
