@@ -34,6 +34,8 @@ pub struct Datagram {
 pub struct Feed {
     /// What it is, for a reader.
     pub name: String,
+    /// The options of `bench real-world` that have it sent.
+    pub asked: String,
     datagrams: Vec<Datagram>,
 }
 
@@ -41,10 +43,10 @@ impl Feed {
     /// A feed of datagrams in the order of their times.
     ///
     /// Errors say what is wrong with them.
-    pub fn new(name: String, datagrams: Vec<Datagram>) -> Result<Self> {
+    pub fn new(name: String, asked: String, datagrams: Vec<Datagram>) -> Result<Self> {
         ensure!(!datagrams.is_empty(), "a feed has at least one datagram");
         ensure!(datagrams.len() <= MOST, "{} datagrams are more than {MOST}", datagrams.len());
-        let feed = Self { name, datagrams };
+        let feed = Self { name, asked, datagrams };
         let (took, longest) = (feed.duration().as_secs(), LONGEST.as_secs());
         ensure!(feed.duration() <= LONGEST, "a feed of {took} s is longer than {longest} s");
         Ok(feed)
@@ -89,7 +91,7 @@ mod tests {
     fn a_feed_is_written_as_the_guests_read_it() {
         let datagrams = [(0, 20), (0x0102, 0x0304)];
         let datagrams = datagrams.map(|(at, size)| Datagram { at: Duration::from_nanos(at), size }).to_vec();
-        let feed = Feed::new("a feed".into(), datagrams).unwrap();
+        let feed = Feed::new("a feed".into(), String::new(), datagrams).unwrap();
         assert_eq!(feed.encode().unwrap(), [0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 2, 1, 0, 0, 0, 0, 0, 0, 4, 3]);
         assert_eq!(feed.to_string(), "a feed: 2 datagrams of 20 to 772 bytes in 0.0 s");
     }
@@ -98,10 +100,10 @@ mod tests {
     fn a_feed_has_a_beginning_and_an_end() {
         let feed = |seconds| {
             let datagrams = [0, seconds].map(|at| Datagram { at: Duration::from_secs(at), size: 20 });
-            Feed::new("a feed".into(), datagrams.to_vec())
+            Feed::new("a feed".into(), String::new(), datagrams.to_vec())
         };
         assert!(feed(600).is_ok());
         assert!(feed(601).unwrap_err().to_string().contains("601 s is longer than 600 s"));
-        assert!(Feed::new("nothing".into(), Vec::new()).is_err());
+        assert!(Feed::new("nothing".into(), String::new(), Vec::new()).is_err());
     }
 }

@@ -68,7 +68,7 @@ fn parse(mut file: impl Read + Seek, name: &str) -> Result<Feed> {
         0 => String::new(),
         short => format!(", of which {short} of less than {LEAST} bytes are sent as {LEAST}"),
     };
-    Feed::new(format!("recorded in {name}{note}"), datagrams.since_first())
+    Feed::new(format!("recorded in {name}{note}"), format!("--pcap {name}"), datagrams.since_first())
 }
 
 /// Datagrams by the time of day at which they came.
@@ -178,7 +178,7 @@ mod tests {
             let expected = [(0, 20), (9 * unit, 1400), (9 * unit, 76)];
             let expected = expected.map(|(at, size)| Datagram { at: Duration::from_nanos(at), size });
             assert_eq!(feed.datagrams(), expected);
-            assert_eq!(feed.name, "recorded in feed.pcap");
+            assert_eq!((&*feed.name, &*feed.asked), ("recorded in feed.pcap", "--pcap feed.pcap"));
         }
     }
 

@@ -63,6 +63,7 @@ pub fn generate(count: usize, rate: u32) -> Result<Feed> {
     }
     Feed::new(
         "NYSE Pillar Integrated Feed, one message a datagram, shares and bursts assumed".into(),
+        format!("--datagrams {count} --rate {rate}"),
         datagrams,
     )
 }

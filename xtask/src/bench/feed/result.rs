@@ -51,6 +51,9 @@ pub struct About {
     pub datagrams: u64,
     /// From the first to the last, as planned, in nanoseconds.
     pub duration: u64,
+    /// The options of `bench real-world` that had it sent; old lines do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 /// Figures of a run.
@@ -95,8 +98,18 @@ impl RealWorld {
     /// What it shares with those that it is compared with.
     pub fn setting(&self) -> Setting<'_> {
         let Origin { release, config, accel, .. } = &self.origin;
-        let (sender, feed, buffer) = (&self.sender, &self.feed, self.buffer);
-        Setting { version: version(release), config, accel, clock: self.origin.clock(), sender, feed, buffer }
+        let About { name: feed, datagrams, duration, asked: _ } = &self.feed;
+        Setting {
+            version: version(release),
+            config,
+            accel,
+            clock: self.origin.clock(),
+            sender: &self.sender,
+            feed,
+            datagrams: *datagrams,
+            duration: *duration,
+            buffer: self.buffer,
+        }
     }
 
     /// Whether both are of the same run.
@@ -120,8 +133,12 @@ pub struct Setting<'a> {
     pub clock: Option<(&'a str, &'a Host)>,
     /// How much of the series the sending guest has.
     pub sender: &'a str,
-    /// What was sent.
-    pub feed: &'a About,
+    /// What was sent, for a reader.
+    pub feed: &'a str,
+    /// How many that were.
+    pub datagrams: u64,
+    /// For how long they were planned, in nanoseconds.
+    pub duration: u64,
     /// What the receiver's buffer was asked to hold, in bytes.
     pub buffer: u32,
 }
@@ -137,7 +154,7 @@ impl RealWorld {
             receiver,
             stamps,
             buffer: 8 << 20,
-            feed: About { name: "a feed".into(), datagrams: 1000, duration: 100_000_000 },
+            feed: About { name: "a feed".into(), datagrams: 1000, duration: 100_000_000, asked: None },
             outcome,
         }
     }

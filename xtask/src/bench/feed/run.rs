@@ -195,7 +195,7 @@ impl Feeder {
     ) -> Option<&'r RealWorld> {
         earlier.find(|known| {
             let ours = self.record(run, &known.origin.release, known.outcome.clone());
-            ours == **known && !known.outcome.failed()
+            ours.is_of_the_same(known) && !known.outcome.failed()
         })
     }
 
@@ -207,7 +207,12 @@ impl Feeder {
             receiver: run.way,
             stamps: run.stamps,
             buffer: self.buffer,
-            feed: About { name: self.feed.name.clone(), datagrams, duration: self.duration },
+            feed: About {
+                name: self.feed.name.clone(),
+                datagrams,
+                duration: self.duration,
+                asked: Some(self.feed.asked.clone()),
+            },
             outcome,
         }
     }

@@ -49,11 +49,9 @@ pub fn settings<'a>(runs: &[&'a RealWorld]) -> Vec<(Setting<'a>, Vec<&'a RealWor
 
 /// A setting as people read it.
 pub fn told(setting: &Setting<'_>) -> String {
-    let Setting { version, config, accel, sender, feed, buffer, .. } = setting;
+    let Setting { version, config, accel, sender, feed, datagrams, buffer, .. } = setting;
     format!(
-        "{}: {} datagrams, sent by {sender}. Linux {version}, config {config}, {accel}; receive buffers of {} KiB.",
-        feed.name,
-        feed.datagrams,
+        "{feed}: {datagrams} datagrams, sent by {sender}. Linux {version}, config {config}, {accel}; receive buffers of {} KiB.",
         buffer >> 10
     )
 }

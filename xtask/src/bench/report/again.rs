@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::cell::Cell;
 use super::super::chapter::{Chapter, chapters, distinct, records};
 use super::super::feed::table::settings;
-use super::super::origin::{Origin, series};
+use super::super::origin::{Origin, series, version};
 use super::super::plan;
 use super::super::result::Line;
 use super::Others;
@@ -14,66 +14,90 @@ use crate::cli::{Flavor, name};
 /// More cells than that are not told one by one.
 const MOST_NAMES: usize = 100;
 
-/// Commands, and the files that they write to.
+/// Commands, what is to be known of them, and the files that they write to.
 #[derive(Default)]
 struct Commands {
+    notes: BTreeSet<String>,
     lines: Vec<String>,
-    files: BTreeSet<String>,
+    files: Vec<String>,
 }
 
 impl Commands {
     fn add(&mut self, file: &str, arguments: &str) {
-        self.lines.push(format!("cargo xtask bench {arguments} --json {file}.jsonl"));
-        self.files.insert(format!("{file}.jsonl"));
+        self.lines.push(format!("cargo xtask bench {arguments} --json {file}"));
+        if !self.files.iter().any(|known| known == file) {
+            self.files.push(file.to_owned());
+        }
+    }
+
+    /// A file that is called so, and that no other results are in.
+    fn file(&self, name: &str) -> String {
+        match self.files.iter().filter(|known| known.starts_with(name)).count() {
+            0 => format!("{name}.jsonl"),
+            others => format!("{name}-{}.jsonl", others + 1),
+        }
+    }
+
+    /// The options for a kernel: its source is to be given if it is none that is fetched. 6.11 is Linus's, without what
+    /// came after; 6.12 is Debian's, whatever it is by then.
+    fn kernel(&mut self, release: &str) -> String {
+        let (series, version) = (series(release), version(release));
+        if matches!(version, "6.11" | "6.11.0") || series == "6.12" {
+            return format!("--kernel {series}");
+        }
+        self.notes.insert(format!(
+            "# linux-{version} is a tree, or a tarball, of that release, which is not fetched."
+        ));
+        format!("--kernel {series} --source linux-{version}")
     }
 }
 
-/// The commands, the one last that reports what the others found.
+/// The commands, the one last that reports what the others found; what begins with `#` is to be known before.
 pub fn commands(lines: &[Line]) -> Vec<String> {
     let mut commands = Commands::default();
-    // A file is of one configuration and accelerator; the loopback and other links go to the same.
+    // A file is of one kernel, configuration, accelerator and clock; the loopback and other links go to the same.
     for chapters in together(&chapters(records(lines))) {
         local(&mut commands, &chapters);
     }
     let others = Others::of(lines);
     for (setting, runs) in settings(&others.runs) {
         let times = runs.iter().map(|run| run.origin.boot).max().unwrap_or(1);
-        let kernel = series(setting.version);
+        let kernel = commands.kernel(setting.version);
         let (config, accel, buffer) = (setting.config, setting.accel, setting.buffer);
+        let asked = runs.iter().find_map(|run| run.feed.asked.clone());
+        let asked = asked.unwrap_or_else(|| format!("--datagrams {}", setting.datagrams));
+        let file = commands.file(&format!("feed-{}-{config}-{accel}", series(setting.version)));
         commands.add(
-            &format!("feed-{kernel}-{config}-{accel}"),
-            &format!(
-                "real-world --kernel {kernel} --config {config} --accel {accel} --datagrams {} --rcvbuf {buffer} --repeat {times}",
-                setting.feed.datagrams
-            ),
+            &file,
+            &format!("real-world {kernel} --config {config} --accel {accel} {asked} --rcvbuf {buffer} --repeat {times}"),
         );
     }
     for evidence in &others.evidence {
-        let kernel = series(&evidence.origin.release);
-        commands.add(&format!("hints-{kernel}"), &format!("hints --kernel {kernel}"));
+        let release = &evidence.origin.release;
+        let kernel = commands.kernel(release);
+        commands.add(&format!("hints-{}.jsonl", series(release)), &format!("hints {kernel}"));
     }
     // Those that count hints profile the same cells without and with them.
     let of_hints = others.profiles.iter().filter(|profile| profile.origin.flavor == "hints");
     let counted: Vec<_> = of_hints.map(|profile| profile.traced.cell).collect();
     for profile in others.profiles.iter().filter(|profile| !counted.contains(&profile.traced.cell)) {
         let Origin { release, flavor, config, .. } = &profile.origin;
-        let (kernel, cell) = (series(release), profile.traced.cell);
+        let (kernel, cell) = (commands.kernel(release), profile.traced.cell);
         commands.add(
-            &format!("profiles-{kernel}"),
-            &format!("profile {cell} --kernel {kernel} --config {config} --flavor {flavor}"),
+            &format!("profiles-{}.jsonl", series(release)),
+            &format!("profile {cell} {kernel} --config {config} --flavor {flavor}"),
         );
     }
-    let Commands { mut lines, files } = commands;
-    let files: Vec<_> = files.into_iter().collect();
-    lines.push(format!("cargo xtask bench report {} --out report", files.join(" ")));
-    lines
+    let Commands { notes, lines, files } = commands;
+    let report = format!("cargo xtask bench report {} --out report", files.join(" "));
+    notes.into_iter().chain(lines).chain([report]).collect()
 }
 
 /// Chapters that one plan has made, whatever the link.
 fn together<'a, 'b>(chapters: &'b [Chapter<'a>]) -> Vec<Vec<&'b Chapter<'a>>> {
     let plan = |chapter: &Chapter<'_>| {
         let setting = &chapter.setting;
-        (series(&setting.version).to_owned(), setting.config.clone(), setting.accel.clone())
+        (setting.version.clone(), setting.config.clone(), setting.accel.clone(), setting.clock.clone())
     };
     let of = |one| chapters.iter().filter(|chapter| plan(chapter) == one).collect();
     distinct(chapters.iter().map(plan)).into_iter().map(of).collect()
@@ -89,12 +113,12 @@ fn local(commands: &mut Commands, chapters: &[&Chapter<'_>]) {
         None => plan::cells(true, flavor),
         Some(_) => plan::streams(true, flavor),
     };
-    let (kernel, config, accel) = (series(&setting.version), &setting.config, &setting.accel);
-    let file = format!("local-{kernel}-{config}-{accel}");
+    let (kernel, config, accel) = (commands.kernel(&setting.version), &setting.config, &setting.accel);
+    let file = commands.file(&format!("local-{}-{config}-{accel}", series(&setting.version)));
     let boots = records().map(|record| record.origin.boot).max().unwrap_or(1);
     let sent = setting.clock.as_ref().and_then(|(.., stream)| *stream);
     let sent = sent.map_or(String::new(), |datagrams| format!(" --datagrams {datagrams}"));
-    let always = format!("--kernel {kernel} --config {config} --accel {accel} --repeat {boots}{sent}");
+    let always = format!("{kernel} --config {config} --accel {accel} --repeat {boots}{sent}");
     let whole = plan::flavors(true)
         .iter()
         .all(|flavor| quick(*flavor).iter().all(|cell| cells(&name(flavor)).contains(cell)));
@@ -158,7 +182,7 @@ mod tests {
                  --json local-6.12-lean-icount.jsonl",
                 "cargo xtask bench real-world --kernel 6.12 --config vm --accel tcg --datagrams 1000 --rcvbuf 8388608 --repeat 1 \
                  --json feed-6.12-vm-tcg.jsonl",
-                "cargo xtask bench report feed-6.12-vm-tcg.jsonl local-6.12-lean-icount.jsonl local-6.12-vm-icount.jsonl --out report",
+                "cargo xtask bench report local-6.12-vm-icount.jsonl local-6.12-lean-icount.jsonl feed-6.12-vm-tcg.jsonl --out report",
             ]
         );
         for command in commands {
@@ -174,5 +198,49 @@ mod tests {
         let commands = commands(&lines);
         assert!(!commands.concat().contains("--quick"));
         assert!(commands[0].contains("recvmmsg/ipv4/64/1000/ "));
+    }
+
+    #[test]
+    fn other_machines_streams_and_releases_have_files_and_commands_of_their_own() {
+        let line = |change: fn(&mut Record)| {
+            let mut record = Record::sample("stock", Receiver::Recv, 1, 1, 1.0);
+            (record.origin.accel, record.stream) = ("kvm".into(), Some(1000));
+            change(&mut record);
+            Line::Local(record)
+        };
+        let commands = commands(&[
+            line(|_| ()),
+            line(|record| record.stream = Some(2000)),
+            line(|record| record.origin.host.cores = 64),
+            line(|record| record.origin.release = "6.11.11-stock".into()),
+            line(|record| record.origin.release = "6.11.0-stock".into()),
+        ]);
+        assert_eq!(
+            commands[0],
+            "# linux-6.11.11 is a tree, or a tarball, of that release, which is not fetched."
+        );
+        for (command, parts) in commands[1..].iter().zip([
+            ["--kernel 6.12 --config", "--datagrams 1000 --json local-6.12-vm-kvm.jsonl"],
+            ["--kernel 6.12 --config", "--datagrams 2000 --json local-6.12-vm-kvm-2.jsonl"],
+            ["--kernel 6.12 --config", "--datagrams 1000 --json local-6.12-vm-kvm-3.jsonl"],
+            ["--kernel 6.11 --source linux-6.11.11 --config", "--json local-6.11-vm-kvm.jsonl"],
+            ["--kernel 6.11 --config", "--json local-6.11-vm-kvm-2.jsonl"],
+            ["bench report local-6.12-vm-kvm.jsonl local-6.12-vm-kvm-2.jsonl", " --out report"],
+        ]) {
+            assert!(parts.iter().all(|part| command.contains(part)), "{parts:?} are not in {command}");
+        }
+    }
+
+    #[test]
+    fn a_feed_is_sent_as_it_was_asked_for() {
+        let outcome = Outcome::Measured(Measured::sample(1.0, 0, false));
+        let mut run = RealWorld::sample("stock", Way::Recvmsg, outcome);
+        run.feed.asked = Some("--pcap opening.pcap".into());
+        let commands = commands(&[Line::RealWorld(run)]);
+        assert!(
+            commands[0].contains(" --pcap opening.pcap --rcvbuf") && !commands[0].contains("--datagrams"),
+            "{}",
+            commands[0]
+        );
     }
 }
