@@ -26,6 +26,8 @@ pub struct Pair {
     pub modified: Option<Figure>,
     /// One as a part of the other.
     pub ratio: Option<Ratio>,
+    /// Why there is none, if something was said.
+    pub why: Option<String>,
 }
 
 /// The paper's table.
@@ -33,12 +35,16 @@ pub fn pairs(chapter: &Chapter<'_>) -> Vec<Pair> {
     let shapes = SIZES.iter().flat_map(|size| MESSAGES.map(|messages| (*size, messages)));
     let pair = |(size, messages)| {
         let shape = Shape { size: Size::Bytes(size), messages, ..BASE };
-        let remembered = Cell { receiver: Receiver::Remembered, shape };
+        let [regular, modified] =
+            [Receiver::Recvmmsg, Receiver::Remembered].map(|receiver| Cell { receiver, shape });
+        let ratio = chapter.ratio("fastnet", modified);
+        let why = || chapter.reason("stock", regular).or(chapter.reason("fastnet", modified));
         Pair {
             shape,
-            stock: chapter.figure("stock", Cell { receiver: Receiver::Recvmmsg, shape }),
-            modified: chapter.figure("fastnet", remembered),
-            ratio: chapter.ratio("fastnet", remembered),
+            stock: chapter.figure("stock", regular),
+            modified: chapter.figure("fastnet", modified),
+            ratio,
+            why: if ratio.is_none() { why().map(str::to_owned) } else { None },
         }
     };
     shapes.map(pair).collect()
@@ -68,13 +74,18 @@ pub fn paper(chapter: &Chapter<'_>) -> Markup {
                 tr {
                     td { (pair.shape.size) } td { (grouped(pair.shape.messages)) }
                     td { (cell(pair.stock)) } td { (cell(pair.modified)) }
-                    td { @if let Some(ratio) = pair.ratio { (in_brackets(ratio)) } @else { "–" } }
+                    td { @match (pair.ratio, pair.why) {
+                        (Some(ratio), _) => (in_brackets(ratio)),
+                        (None, Some(why)) => span.interval { (why) },
+                        (None, None) => "–",
+                    } }
                 }
             } }
         } }
         p.note { "Regular: " code { "recvmmsg()" } " on stock Linux. Modified: into a remembered array, on fastnet. In brackets \
             between which ends the ratio lies: of three boots or more with 95 % confidence, by the bootstrap; instructions of fewer \
-            over all rounds of all boots. –: not in the files." }
+            over all rounds of all boots. –: no figure; the row says \
+            why, or the files do not have it." }
     }
 }
 
@@ -251,6 +262,7 @@ fn grouped(number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::chapter::chapters;
+    use super::super::super::outcome::Outcome;
     use super::super::super::result::Record;
     use super::*;
 
@@ -269,6 +281,15 @@ mod tests {
         let text = paper(chapter).into_string();
         assert_eq!(text.matches("<tr>").count(), 17);
         assert!(text.contains("0.250") && text.contains("10\u{202f}000"));
+    }
+
+    #[test]
+    fn a_row_without_figures_tells_why() {
+        let mut record = Record::sample("stock", Receiver::Recvmmsg, 1_000_000, 1, 1600.0);
+        record.outcome = Outcome::Skipped { why: "no room".into() };
+        let records = [record];
+        let text = paper(&chapters(&records)[0]).into_string();
+        assert_eq!(text.matches("no room").count(), 1, "{text}");
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn paper(chapter: &Chapter<'_>) -> String {
     for pair in pairs(chapter) {
         let [stock, modified] = [pair.stock, pair.modified]
             .map(|figure| figure.map_or("–".to_owned(), |figure| number(figure.median * factor)));
-        let ratio = pair.ratio.map_or("–".to_owned(), |ratio| ratio.to_string());
+        let ratio = pair.ratio.map(|ratio| ratio.to_string()).or(pair.why).unwrap_or("–".to_owned());
         let shape = pair.shape;
         let _ = writeln!(text, "| {} | {} | {stock} | {modified} | {ratio} |", shape.size, shape.messages);
     }
