@@ -6,8 +6,12 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use xshell::cmd;
 
 use crate::guest::qemu::Accel;
+use crate::kernel::manifest::Manifest;
+use crate::process;
+use crate::workspace::Workspace;
 
 /// What every line of results begins with.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -30,6 +34,48 @@ pub struct Origin {
     pub host: Host,
     /// Which boot of this kernel it was, counted from 1.
     pub boot: u32,
+    /// Of what it was made; old lines do not say, and no kernel that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+    /// The guest; old lines do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Guest>,
+}
+
+/// Of what a kernel was made. For readers: equal images are equal kernels, whatever made them.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// The first line of the compiler's `--version`.
+    pub compiler: String,
+    /// The SHA-256 of the patches.
+    pub series: String,
+    /// The SHA-256 of the `.config`.
+    pub config: String,
+    /// This project's commit, if it is in a repository; `-dirty` with changes.
+    pub fastnet: Option<String>,
+}
+
+impl Made {
+    /// As a build tells it.
+    pub fn of(workspace: &Workspace, kernel: &Manifest) -> Result<Self> {
+        let shell = process::shell(&workspace.root)?;
+        let describe = cmd!(shell, "git describe --always --dirty --abbrev=12 --exclude=*");
+        Ok(Self {
+            compiler: kernel.compiler.clone(),
+            series: kernel.sha256.series.clone(),
+            config: kernel.sha256.config.clone(),
+            fastnet: process::read(describe).ok(),
+        })
+    }
+}
+
+/// What a guest had.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Guest {
+    /// In MiB.
+    pub memory: u32,
+    /// How many.
+    pub cpus: u32,
 }
 
 impl Origin {
@@ -134,6 +180,8 @@ impl Origin {
             qemu: text("QEMU"),
             host: Host { cores: 2, cpu: text("A CPU"), kernel: text("6.1") },
             boot,
+            made: None,
+            guest: None,
         }
     }
 }
@@ -152,6 +200,7 @@ mod tests {
         };
         assert_eq!(conflict(|other| other.boot = 2), None);
         assert_eq!(conflict(|other| other.release = "6.6".into()), None);
+        assert_eq!(conflict(|other| other.guest = Some(Guest { memory: 1024, cpus: 1 })), None);
         // Instructions are the same on every host.
         assert_eq!(conflict(|other| (other.qemu, other.host.cores) = ("QEMU 10".into(), 4)), None);
         assert_eq!(conflict(|other| (other.flavor, other.build) = ("fastnet".into(), "4567".into())), None);

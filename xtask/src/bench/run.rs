@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::cell::Cell;
 use super::initramfs;
-use super::origin::{Host, Origin};
+use super::origin::{Guest, Host, Made, Origin};
 use super::result::{Record, Unit};
 use super::said;
 use crate::cli::{AccelChoice, BenchAccel};
@@ -42,6 +42,8 @@ pub struct Subject {
     pub build: String,
     /// The image.
     pub bzimage: PathBuf,
+    /// Of what it was made, if it was made here.
+    pub made: Option<Made>,
     /// What to measure.
     pub cells: Vec<Cell>,
 }
@@ -212,8 +214,7 @@ impl Bench {
             kernel: &subject.bzimage,
             initramfs: &initramfs,
             accel: self.accel,
-            // A CPU for each of two programs.
-            smp: if self.stream.is_some() { 2 } else { 1 },
+            smp: self.cpus(),
             memory: MEMORY,
             gdb: false,
             gate: None,
@@ -225,6 +226,11 @@ impl Bench {
                 on_record(self.record(*boot, subject, *cell, case));
             }
         })
+    }
+
+    /// One for each of two programs.
+    fn cpus(&self) -> u32 {
+        if self.stream.is_some() { 2 } else { 1 }
     }
 
     fn record(&self, boot: u32, subject: &Subject, cell: Cell, case: &Case) -> Record {
@@ -252,6 +258,8 @@ impl Bench {
             qemu: self.qemu.clone(),
             host: self.host.clone(),
             boot,
+            made: subject.made.clone(),
+            guest: Some(Guest { memory: MEMORY, cpus: self.cpus() }),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::cell::{Cell, Receiver};
 use super::hints::Counts;
 use super::image::Image;
 use super::initramfs;
-use super::origin::{Host, Origin};
+use super::origin::{Guest, Host, Made, Origin};
 use super::trace::{self, Work};
 use crate::exit::{self, Exit};
 use crate::guest::gate::{Answer, Gate, Line};
@@ -25,6 +25,10 @@ use crate::guest::verdict;
 use crate::guest::{executables, runs};
 use crate::kernel::manifest::Manifest;
 use crate::workspace::Workspace;
+
+/// The guest's memory in MiB, and its CPUs.
+const MEMORY: u32 = 1024;
+const CPUS: u32 = 1;
 
 /// A guest that waits for us at every call is slow.
 const LIMITS: Limits =
@@ -59,6 +63,8 @@ pub fn origin(workspace: &Workspace, kernel: &Manifest) -> Result<Origin> {
         qemu: qemu::version(workspace)?,
         host: Host::here()?,
         boot: 1,
+        made: Some(Made::of(workspace, kernel)?),
+        guest: Some(Guest { memory: MEMORY, cpus: CPUS }),
     })
 }
 
@@ -183,8 +189,8 @@ fn boot(
         kernel: bzimage,
         initramfs: &initramfs,
         accel: Accel::Icount,
-        smp: 1,
-        memory: 1024,
+        smp: CPUS,
+        memory: MEMORY,
         gdb: false,
         gate: Some(&gate),
         wire: None,

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::verdicts::explain;
 use crate::bench::cell::Cell;
 use crate::bench::ledger::Ledger;
+use crate::bench::origin::Made;
 use crate::bench::plan;
 use crate::bench::report;
 use crate::bench::result::Record;
@@ -151,6 +152,7 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
             release: None,
             build: digest::sha256_file(image)?,
             bzimage: image.clone(),
+            made: None,
             cells: cells(*flavor),
         })
     });
@@ -158,6 +160,7 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
         let asked = KernelArgs { flavor: Some(*flavor), ..kernel.clone() };
         let manifest = kernel::build_kernel(workspace, &asked)?.manifest;
         Ok(Subject {
+            made: Some(Made::of(workspace, &manifest)?),
             flavor: manifest.flavor,
             config: manifest.config,
             release: Some(manifest.release),

@@ -8,6 +8,7 @@ use crate::bench::feed::result::RealWorld;
 use crate::bench::feed::run::{self, Feeder, Kernel};
 use crate::bench::feed::{Feed, pcap, pillar, table};
 use crate::bench::ledger::Ledger;
+use crate::bench::origin::Made;
 use crate::cli::{self, FeedArgs, Flavor, KernelArgs};
 use crate::digest;
 use crate::exit::{self, Classify, Exit};
@@ -87,13 +88,14 @@ fn kernels(workspace: &Workspace, arguments: &FeedArgs) -> Result<(Kernel, Vec<K
     let given = |(flavor, image): &(Flavor, PathBuf)| {
         let build = digest::sha256_file(image)?;
         let (flavor, config) = (cli::name(flavor), cli::name(&kernel.config));
-        anyhow::Ok(Kernel { flavor, config, build, bzimage: image.clone() })
+        anyhow::Ok(Kernel { flavor, config, build, bzimage: image.clone(), made: None })
     };
     let built = |flavor| {
         let asked = KernelArgs { flavor: Some(flavor), ..kernel.clone() };
         let manifest = kernel::build_kernel(workspace, &asked)?.manifest;
+        let made = Some(Made::of(workspace, &manifest)?);
         let (build, bzimage) = (manifest.bzimage.sha256, manifest.bzimage.path);
-        anyhow::Ok(Kernel { flavor: manifest.flavor, config: manifest.config, build, bzimage })
+        anyhow::Ok(Kernel { flavor: manifest.flavor, config: manifest.config, build, bzimage, made })
     };
     if bzimage.is_empty() {
         let flavors =

@@ -10,7 +10,7 @@ use tempfile::TempPath;
 use super::Feed;
 use super::result::{About, Measured, RealWorld, Way};
 use super::said::Pair;
-use crate::bench::origin::{Host, Origin};
+use crate::bench::origin::{Guest, Host, Made, Origin};
 use crate::bench::outcome::Outcome;
 use crate::cli::{self, AccelChoice};
 use crate::exit::{self, Exit};
@@ -25,6 +25,7 @@ use crate::workspace::Workspace;
 
 /// A guest's memory in MiB: most of it is for the largest feed, twice.
 const MEMORY: u32 = 1024;
+const CPUS: u32 = 1;
 /// What a run may take beside its feed: the guests wait for each other, and for what was lost.
 const BESIDE: Duration = Duration::from_mins(2);
 
@@ -39,6 +40,8 @@ pub struct Kernel {
     pub build: String,
     /// The image.
     pub bzimage: PathBuf,
+    /// Of what it was made, if it was made here.
+    pub made: Option<Made>,
 }
 
 /// One run: who receives, and how.
@@ -167,7 +170,7 @@ impl Feeder {
                     kernel: &kernel.bzimage,
                     initramfs: &initramfs,
                     accel: self.accel,
-                    smp: 1,
+                    smp: CPUS,
                     memory: MEMORY,
                     gdb: false,
                     gate: None,
@@ -218,7 +221,7 @@ impl Feeder {
     }
 
     fn origin(&self, run: &Run<'_>, release: &str) -> Origin {
-        let Kernel { flavor, config, build, .. } = run.kernel.clone();
+        let Kernel { flavor, config, build, made, .. } = run.kernel.clone();
         Origin {
             release: release.to_owned(),
             flavor,
@@ -229,6 +232,8 @@ impl Feeder {
             qemu: self.qemu.clone(),
             host: self.host.clone(),
             boot: run.boot,
+            made,
+            guest: Some(Guest { memory: MEMORY, cpus: CPUS }),
         }
     }
 }
@@ -256,6 +261,7 @@ mod tests {
             config: "vm".into(),
             build: "0123".into(),
             bzimage: PathBuf::new(),
+            made: None,
         };
         let kernels = ["stock", "fastnet"].map(kernel);
         let runs = plan(&kernels, 2);
