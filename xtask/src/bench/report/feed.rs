@@ -65,7 +65,7 @@ fn table(runs: &[(&RealWorld, &Measured)]) -> Markup {
             td { (run.origin.boot) }
             td { (format!("{:.0}", measured.rate)) }
             td { (format!("{:.0}", measured.ns)) }
-            td { (per_call(measured)) }
+            td { (format!("{:.1}", per_call(measured))) }
             td { (measured.lost) }
             td { (measured.gaps) }
             @for of in quantiles { td { (latency(of, measured.latency.as_ref())) } }
@@ -73,9 +73,10 @@ fn table(runs: &[(&RealWorld, &Measured)]) -> Markup {
     } } }
 }
 
+/// How many datagrams a call brought.
 #[expect(clippy::cast_precision_loss, reason = "neither is near 2^52")]
-fn per_call(measured: &Measured) -> String {
-    format!("{:.1}", measured.received as f64 / measured.calls.max(1) as f64)
+pub fn per_call(measured: &Measured) -> f64 {
+    measured.received as f64 / measured.calls.max(1) as f64
 }
 
 fn micros(nanoseconds: Option<u64>) -> String {

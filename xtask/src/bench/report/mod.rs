@@ -1,6 +1,7 @@
 //! Results as people look at them: lines and tables on a terminal, a page in a browser, Markdown, CSV.
 
 mod again;
+mod conclusion;
 pub mod csv;
 mod environment;
 mod feed;

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::chapter::{Chapter, chapters, records};
 use super::super::result::Line;
-use super::{Others, again, environment, feed, findings, inside, local, palette, words};
+use super::{Others, again, conclusion, environment, feed, findings, inside, local, palette, words};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -42,7 +42,7 @@ pub fn page(lines: &[Line], made: &str) -> Result<String> {
                     (feed::feeds(&others.runs)?)
                     (inside::profiles(&others.profiles)?)
                     (inside::hints(&others.evidence, &others.profiles))
-                    (conclusion())
+                    (conclusion(&conclusion::sentences(&chapters, &others)))
                     (origin(lines, made))
                 }
             }
@@ -82,10 +82,11 @@ fn chapter(chapter: &Chapter<'_>) -> Result<Markup> {
 }
 
 /// What to make of it all.
-fn conclusion() -> Markup {
+fn conclusion(said: &[String]) -> Markup {
     html! {
         section {
             h2 { "What to make of it" }
+            @if !said.is_empty() { ul { @for sentence in said { li { (sentence) } } } }
             .columns {
                 @for (title, sentences) in words::CHAPTERS {
                     div { h3 { (title) } ul { @for sentence in sentences { li { (sentence) } } } }

@@ -10,12 +10,13 @@ use super::super::feed::table;
 use super::super::result::Line;
 use super::environment::{self, Table};
 use super::local::{pairs, paper_unit};
-use super::{Others, again, findings, inside, number, tables, words};
+use super::{Others, again, conclusion, findings, inside, number, tables, words};
 
 /// What `lines` hold, as the command `made` writes it.
 pub fn summary(lines: &[Line], made: &str) -> Result<String> {
     let mut text = "# What receiving a datagram costs\n".to_owned();
-    for chapter in chapters(records(lines)) {
+    let chapters = chapters(records(lines));
+    for chapter in &chapters {
         let setting = &chapter.setting;
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(
@@ -27,7 +28,7 @@ pub fn summary(lines: &[Line], made: &str) -> Result<String> {
             setting.unit
         );
         for (title, said) in
-            [("What helps", findings::helps(&chapter)), ("Where it does not", findings::limits(&chapter))]
+            [("What helps", findings::helps(chapter)), ("Where it does not", findings::limits(chapter))]
         {
             if !said.is_empty() {
                 let _ = write!(text, "\n### {title}\n\n- {}\n", said.join("\n- "));
@@ -35,11 +36,11 @@ pub fn summary(lines: &[Line], made: &str) -> Result<String> {
         }
         // The paper knows no other link.
         if setting.link.is_loopback() {
-            text += &paper(&chapter);
+            text += &paper(chapter);
         }
         text += "\n### Every cell\n";
         text += &tables(&chapter.records);
-        for (title, lines) in findings::flaws(&chapter) {
+        for (title, lines) in findings::flaws(chapter) {
             if !lines.is_empty() {
                 let _ = write!(text, "\n### {title}\n\n- {}\n", lines.join("\n- "));
             }
@@ -48,6 +49,10 @@ pub fn summary(lines: &[Line], made: &str) -> Result<String> {
     let others = Others::of(lines);
     text += &feeds(&others.runs)?;
     text += &hints(&others);
+    let said = conclusion::sentences(&chapters, &others);
+    if !said.is_empty() {
+        let _ = write!(text, "\n## What to make of it\n\n- {}\n", said.join("\n- "));
+    }
     for (title, sentences) in words::CHAPTERS {
         let _ = write!(text, "\n## {title}\n\n- {}\n", sentences.join("\n- "));
     }
