@@ -110,6 +110,10 @@ fn a_report_is_one_file_that_names_no_other() {
     }
     let cells = fs::read_to_string(folder.path().join("cells.csv")).unwrap();
     assert!(cells.lines().count() > 20);
+    for name in ["feed.csv", "functions.csv", "hints.csv"] {
+        let rows = fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(rows.lines().count() > 1, "{name}: {rows}");
+    }
 }
 
 /// Whoever types the command that the committed report names has the committed report, to the byte.

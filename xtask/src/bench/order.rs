@@ -48,7 +48,6 @@ fn numbers(version: &str) -> Vec<Option<u32>> {
 #[cfg(test)]
 mod tests {
     use super::super::cell::Receiver;
-    use super::super::chapter::records;
     use super::super::report::{csv, summary};
     use super::super::result::Record;
     use super::*;
@@ -71,7 +70,7 @@ mod tests {
     fn shards_that_are_merged_make_the_whole_plans_report() {
         let report = |mut lines: Vec<Line>| {
             sort(&mut lines);
-            (summary::summary(&lines, "made").unwrap(), csv::cells(&records(&lines).collect::<Vec<_>>()))
+            (summary::summary(&lines, "made").unwrap(), csv(&lines))
         };
         let shard = |index| lines(|flavor| plan::part(Shard { index, of: 3 }, plan::cells(true, flavor)));
         let merged = [1, 2, 0].into_iter().flat_map(shard).collect();

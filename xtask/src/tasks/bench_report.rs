@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use xshell::cmd;
 
-use crate::bench::chapter::records;
 use crate::bench::report::{csv, page, summary};
 use crate::bench::result::{self, Line};
 use crate::bench::{lines, order};
@@ -22,13 +21,10 @@ pub fn run(files: &[PathBuf], out: &Path) -> Result<()> {
     }
     let shell = process::shell(".")?;
     let made = cmd!(shell, "cargo xtask bench report {files...} --out {out}").to_string();
-    let written = [
-        ("index.html", page::page(&lines, &made)?),
-        ("summary.md", summary::summary(&lines, &made)?),
-        ("cells.csv", csv::cells(&records(&lines).collect::<Vec<_>>())),
-    ];
+    let written =
+        [("index.html", page::page(&lines, &made)?), ("summary.md", summary::summary(&lines, &made)?)];
     fs::create_dir_all(out).exit(Exit::Host, || format!("creating {}", out.display()))?;
-    for (name, text) in written {
+    for (name, text) in written.into_iter().chain(csv(&lines)) {
         let file = out.join(name);
         fs::write(&file, text).exit(Exit::Host, || format!("writing {}", file.display()))?;
         println!("{}", file.display());

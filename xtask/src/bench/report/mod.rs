@@ -2,7 +2,7 @@
 
 mod again;
 mod conclusion;
-pub mod csv;
+mod csv;
 mod environment;
 mod feed;
 mod findings;
@@ -17,10 +17,27 @@ mod words;
 
 pub use tables::{disagreements, line, losses, tables};
 
+use super::chapter::records;
 use super::feed::result::RealWorld;
 use super::hints::Evidence;
 use super::profile::Profile;
 use super::result::Line;
+
+/// Each table as CSV, with its file's name: the cells always, others if there are any.
+pub fn csv(lines: &[Line]) -> Vec<(&'static str, String)> {
+    let Others { runs, profiles, evidence } = Others::of(lines);
+    let mut files = vec![("cells.csv", csv::cells(&records(lines).collect::<Vec<_>>()))];
+    if !runs.is_empty() {
+        files.push(("feed.csv", csv::feeds(&runs)));
+    }
+    if !profiles.is_empty() {
+        files.push(("functions.csv", csv::functions(&profiles)));
+    }
+    if !evidence.is_empty() {
+        files.push(("hints.csv", csv::hints(&evidence)));
+    }
+    files
+}
 
 /// The lines that are no cell of `bench local`, by what found them.
 #[derive(Default)]
