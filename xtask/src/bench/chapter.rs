@@ -122,6 +122,11 @@ impl Chapter<'_> {
         self.setting.unit == Unit::Instructions || self.boots(flavor, cell).len() >= Interval::LEAST_RUNS
     }
 
+    /// Whether datagrams were lost behind a ratio.
+    pub fn lossy(&self, flavor: &str, cell: Cell) -> bool {
+        lossy(&self.records, flavor, cell)
+    }
+
     /// Whether a flavor's cell failed in a boot.
     pub fn failed(&self, flavor: &str, cell: Cell) -> bool {
         of(&self.records, flavor, cell).any(|record| record.outcome.failed())
@@ -154,6 +159,13 @@ fn boots<'a>(records: &[&'a Record], flavor: &str, cell: Cell) -> impl Iterator<
 /// The medians of a flavor's cell, a boot each.
 pub fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
     boots(records, flavor, cell).map(|boot| boot.figure.median).collect()
+}
+
+/// Whether a run lost datagrams behind a ratio: of the cell itself, or of stock's that it is a part of. Whoever loses
+/// receives less, and is not as cheap as it looks.
+pub fn lossy(records: &[&Record], flavor: &str, cell: Cell) -> bool {
+    let stock = boots(records, "stock", Cell { receiver: Receiver::Recvmmsg, ..cell });
+    boots(records, flavor, cell).chain(stock).any(|boot| boot.lost > 0)
 }
 
 /// Each once, in the order of their first coming.

@@ -112,6 +112,13 @@ impl RealWorld {
         }
     }
 
+    /// The feed's datagrams a second, if the run did not keep up with it. A hundredth is the clocks'.
+    #[expect(clippy::cast_precision_loss, reason = "neither is near 2^52")]
+    pub fn missed(&self) -> Option<f64> {
+        let planned = self.feed.datagrams as f64 / (self.feed.duration.max(1) as f64 / 1e9);
+        self.measured().filter(|measured| measured.rate < 0.99 * planned).map(|_| planned)
+    }
+
     /// Whether both are of the same run.
     pub fn is_of_the_same(&self, other: &Self) -> bool {
         (self.receiver, self.stamps) == (other.receiver, other.stamps)
@@ -205,6 +212,15 @@ mod tests {
         assert_eq!((&line["experiment"], &line["receiver"]), (&"real-world".into(), &"remembered".into()));
         assert_eq!((&line["lost"], &line["ns"], &line["stamps"]), (&3.into(), &123.5.into(), &true.into()));
         assert_eq!((&arrival["bars"][0][0], &arrival["p99_9"]), (&1500.into(), &serde_json::Value::Null));
+    }
+
+    #[test]
+    fn a_run_that_does_not_keep_up_is_told_from_one_that_does() {
+        let missed = |rate| {
+            let measured = Measured { rate, ..Measured::sample(1.0, 0, false) };
+            RealWorld::sample("stock", Way::Recvmsg, Outcome::Measured(measured)).missed()
+        };
+        assert_eq!([9800.0, 9950.0, 10_100.0].map(missed), [Some(10_000.0), None, None]);
     }
 
     /// Else a file would change whenever it is written anew.

@@ -34,6 +34,10 @@ struct Row<'a> {
     runs: Vec<&'a RealWorld>,
 }
 
+/// What latencies are worth where the feed was too fast.
+pub const BEHIND: &str = "Where a rate is told with the feed's, it is less: the receiver or its guest did not keep up, and latencies are \
+                          those of a queue that grows.";
+
 /// What the figures are worth where there is no CPU behind them.
 const EMULATED: &str = "\nThe CPU is emulated: these are nanoseconds of a CPU that there is not. They show that all works and what \
                         gets lost, and compare only roughly.\n";
@@ -79,8 +83,10 @@ pub fn tables(runs: &[&RealWorld]) -> Result<String> {
         cost += &row.cost(&name);
         latency += &row.latency(&name)?;
     }
+    let behind =
+        if runs.iter().any(|run| run.missed().is_some()) { format!("\n{BEHIND}\n") } else { String::new() };
     let emulated = runs.iter().any(|run| run.origin.accel != Accel::Kvm.to_string());
-    Ok(cost + &latency + if emulated { EMULATED } else { "" })
+    Ok(cost + &latency + &behind + if emulated { EMULATED } else { "" })
 }
 
 impl Row<'_> {
@@ -106,12 +112,15 @@ impl Row<'_> {
             figure.map_or("-".to_owned(), |figure| format!("{:.digits$}", figure.median))
         };
         let rate = self.figure(false, |measured| measured.rate);
+        let missed = self.runs.iter().filter_map(|run| Some((run.measured()?.rate, run.missed()?)));
+        let missed = missed.min_by(|one, other| one.0.total_cmp(&other.0));
+        let missed = missed.map_or(String::new(), |(rate, feed)| format!(" (least {rate:.0} of {feed:.0})"));
         let all = || self.measured(false).chain(self.measured(true));
         let gaps: u64 = all().map(|measured| measured.gaps).sum();
         let lost: u64 = all().map(|measured| measured.lost).sum();
         let dead = self.runs.iter().filter(|run| run.outcome.failed()).count();
         let (plain, stamped, batch, rate) = (ns(false), ns(true), one(batch, 1), one(rate, 0));
-        format!("{name} {plain} | {stamped} | {batch} | {rate} | {gaps} | {lost} | {dead} |\n")
+        format!("{name} {plain} | {stamped} | {batch} | {rate}{missed} | {gaps} | {lost} | {dead} |\n")
     }
 
     fn latency(&self, name: &str) -> Result<String> {
@@ -169,7 +178,7 @@ mod tests {
             run("fastnet", Way::Recvmmsg, Measured::sample(299.0, 0, false)),
             run("stock", Way::Recvmmsg, Measured::sample(320.4, 0, false)),
             run("stock", Way::Recvmmsg, Measured::sample(310.0, 0, false)),
-            run("stock", Way::Recvmmsg, Measured::sample(400.0, 0, true)),
+            run("stock", Way::Recvmmsg, Measured { rate: 5000.0, ..Measured::sample(400.0, 0, true) }),
             run("fastnet", Way::Remembered, Measured::sample(200.0, 20, true)),
             RealWorld::sample("fastnet", Way::Remembered, died.clone()),
         ];
@@ -178,7 +187,7 @@ mod tests {
         assert_eq!(
             rows[1..],
             [
-                "| recvmmsg | stock | 310 (300..320) | 400 (400..400) | 10.0 | 10000 | 0 | 0 | 0 |",
+                "| recvmmsg | stock | 310 (300..320) | 400 (400..400) | 10.0 | 10000 (least 5000 of 10000) | 0 | 0 | 0 |",
                 "| recvmmsg | fastnet | 299 (299..299) | - | 10.0 | 10000 | 0 | 0 | 0 |",
                 "| remembered | fastnet | 100 (100..100) | 200 (200..200) | 10.0 | 10000 | 20 | 20 | 1 |",
                 "| receiver | kernel | | p50 | p99 | p99.9 | max |",

@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use super::super::chapter::distinct;
 use super::super::feed::latency::Latency;
 use super::super::feed::result::{Latencies, Measured, RealWorld, Setting, Way};
-use super::super::feed::table::{settings, told};
+use super::super::feed::table::{BEHIND, settings, told};
 use super::super::outcome::Outcome;
 use super::palette::{self, Colour};
 use super::plot::{self, Tail};
@@ -37,6 +37,7 @@ fn of(setting: &Setting<'_>, runs: &[&RealWorld]) -> Result<Markup> {
     Ok(html! {
         p.setting { (told(setting)) }
         (table(&measured))
+        @if runs.iter().any(|run| run.missed().is_some()) { p.note { (BEHIND) } }
         (plots(&measured)?)
         @if !failed.is_empty() {
             details {
@@ -63,7 +64,7 @@ fn table(runs: &[(&RealWorld, &Measured)]) -> Markup {
         tbody { @for (run, measured) in runs { tr {
             td { (who(run)) @if run.stamps { ", with stamps" } }
             td { (run.origin.boot) }
-            td { (format!("{:.0}", measured.rate)) }
+            td { (format!("{:.0}", measured.rate)) @if let Some(planned) = run.missed() { (format!(" of {planned:.0}")) } }
             td { (format!("{:.0}", measured.ns)) }
             td { (format!("{:.1}", per_call(measured))) }
             td { (measured.lost) }
@@ -110,7 +111,9 @@ fn plots(runs: &[(&RealWorld, &Measured)]) -> Result<Markup> {
     Ok(html! { @if !tails.is_empty() {
         p.legend { @for (name, colour) in &kinds { span { (super::local::swatch(*colour)) (name) } } }
         .plots { figure role="img" aria-label="Latency" {
-            figcaption { strong { "Latency" } br; "which part of all datagrams took longer, those that were lost included" }
+            figcaption { strong { "Latency" } br; "Which part of all datagrams took longer since the kernel's stamp, all boots of a row together, \
+                those that were lost included and the latest left out. How late they were sent is not in it; where a rate is less \
+                than the feed's, it is how a queue grows" }
             (PreEscaped(plot::tails("µs from the kernel's stamp to the application", "part that took longer", &tails)?))
         } }
     } })

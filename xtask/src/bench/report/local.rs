@@ -26,6 +26,8 @@ pub struct Pair {
     pub modified: Option<Figure>,
     /// One as a part of the other.
     pub ratio: Option<Ratio>,
+    /// Whether datagrams were lost behind it.
+    pub lossy: bool,
     /// Why there is none, if something was said.
     pub why: Option<String>,
 }
@@ -44,6 +46,7 @@ pub fn pairs(chapter: &Chapter<'_>) -> Vec<Pair> {
             stock: chapter.figure("stock", regular),
             modified: chapter.figure("fastnet", modified),
             ratio,
+            lossy: chapter.lossy("fastnet", modified),
             why: if ratio.is_none() { why().map(str::to_owned) } else { None },
         }
     };
@@ -75,7 +78,7 @@ pub fn paper(chapter: &Chapter<'_>) -> Markup {
                     td { (pair.shape.size) } td { (grouped(pair.shape.messages)) }
                     td { (cell(pair.stock)) } td { (cell(pair.modified)) }
                     td { @match (pair.ratio, pair.why) {
-                        (Some(ratio), _) => (in_brackets(ratio)),
+                        (Some(ratio), _) => { (in_brackets(ratio)) @if pair.lossy { ", lossy" } },
                         (None, Some(why)) => span.interval { (why) },
                         (None, None) => "–",
                     } }
@@ -84,7 +87,7 @@ pub fn paper(chapter: &Chapter<'_>) -> Markup {
         } }
         p.note { "Regular: " code { "recvmmsg()" } " on stock Linux. Modified: into a remembered array, on fastnet. In brackets \
             between which ends the ratio lies: of three boots or more with 95 % confidence, by the bootstrap; instructions of fewer \
-            over all rounds of all boots. –: no figure; the row says \
+            over all rounds of all boots. Lossy: one of the two lost datagrams. –: no figure; the row says \
             why, or the files do not have it." }
     }
 }
@@ -237,7 +240,8 @@ fn cells(chapter: &Chapter<'_>, flavor: &str) -> Markup {
                     td { @if let Some(figure) = chapter.figure(flavor, Cell { receiver, shape }) {
                         (number(figure.median))
                         @if let Some(ratio) = chapter.ratio(flavor, Cell { receiver, shape }) {
-                            " " span.interval { "(" (format!("{:.3}", ratio.median)) ")" }
+                            @let lossy = if chapter.lossy(flavor, Cell { receiver, shape }) { ", lossy" } else { "" };
+                            " " span.interval { "(" (format!("{:.3}{lossy}", ratio.median)) ")" }
                         }
                     } }
                 }

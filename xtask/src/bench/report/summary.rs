@@ -113,7 +113,8 @@ fn paper(chapter: &Chapter<'_>) -> String {
     for pair in pairs(chapter) {
         let [stock, modified] = [pair.stock, pair.modified]
             .map(|figure| figure.map_or("–".to_owned(), |figure| number(figure.median * factor)));
-        let ratio = pair.ratio.map(|ratio| ratio.to_string()).or(pair.why).unwrap_or("–".to_owned());
+        let lossy = if pair.lossy { ", lossy" } else { "" };
+        let ratio = pair.ratio.map(|ratio| format!("{ratio}{lossy}")).or(pair.why).unwrap_or("–".to_owned());
         let shape = pair.shape;
         let _ = writeln!(text, "| {} | {} | {stock} | {modified} | {ratio} |", shape.size, shape.messages);
     }
@@ -142,6 +143,7 @@ mod tests {
             "### Runs that lost datagrams\n\n- stock",
             "LOST 10 of 4106",
             "udp_gro/ipv4/64/1000 on stock: Oops",
+            "900 (1.000, lossy)",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }

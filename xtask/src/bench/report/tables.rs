@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::cell::{Cell, Link, Receiver, Shape};
-use super::super::chapter::{distinct, flavors, medians};
+use super::super::chapter::{distinct, flavors, lossy, medians};
 use super::super::origin::Origin;
 use super::super::outcome::Outcome;
 use super::super::result::{Measured, Record};
@@ -96,7 +96,8 @@ fn table(records: &[&Record], all: &[&Record]) -> String {
         let _ = write!(text, "| {size} | {messages} | {}{name} |", cli::name(&family));
         let stock = medians(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
         for &receiver in &receivers {
-            text += &entry(&medians(all, &records[0].origin.flavor, Cell { receiver, shape }), &stock);
+            let (flavor, cell) = (&records[0].origin.flavor, Cell { receiver, shape });
+            text += &entry(&medians(all, flavor, cell), &stock, lossy(all, flavor, cell));
         }
         text.push('\n');
     }
@@ -104,14 +105,15 @@ fn table(records: &[&Record], all: &[&Record]) -> String {
 }
 
 /// A cell of a table: the median of all boots; where stock was measured the ratio to it, and of three boots or more how
-/// sure that is.
-fn entry(boots: &[f64], stock: &[f64]) -> String {
+/// sure that is; and whether datagrams were lost behind it.
+fn entry(boots: &[f64], stock: &[f64], lossy: bool) -> String {
+    let lossy = if lossy { ", lossy" } else { "" };
     let median = |boots| Figure::of(boots).map(|figure| figure.median);
     match (median(boots), median(stock), Interval::of_ratio(boots, stock)) {
         (Some(median), Some(stock), Some(Interval { low, high })) => {
-            format!(" {median:.0} ({:.3}, {low:.3} to {high:.3}) |", median / stock)
+            format!(" {median:.0} ({:.3}, {low:.3} to {high:.3}{lossy}) |", median / stock)
         }
-        (Some(median), Some(stock), None) => format!(" {median:.0} ({:.3}) |", median / stock),
+        (Some(median), Some(stock), None) => format!(" {median:.0} ({:.3}{lossy}) |", median / stock),
         (Some(median), None, _) => format!(" {median:.0} |"),
         (None, ..) => " |".to_owned(),
     }
@@ -221,9 +223,10 @@ mod tests {
 
     #[test]
     fn three_boots_tell_how_sure_a_ratio_is() {
-        assert_eq!(entry(&[50.0, 52.0, 51.0], &[100.0; 3]), " 51 (0.510, 0.500 to 0.520) |");
-        assert_eq!(entry(&[50.0, 52.0], &[100.0; 2]), " 51 (0.510) |");
-        assert_eq!(entry(&[], &[100.0]), " |");
+        assert_eq!(entry(&[50.0, 52.0, 51.0], &[100.0; 3], false), " 51 (0.510, 0.500 to 0.520) |");
+        assert_eq!(entry(&[50.0, 52.0], &[100.0; 2], false), " 51 (0.510) |");
+        assert_eq!(entry(&[50.0, 52.0], &[100.0; 2], true), " 51 (0.510, lossy) |");
+        assert_eq!(entry(&[], &[100.0], false), " |");
     }
 
     #[test]
