@@ -72,6 +72,31 @@ fn others() -> String {
     with(profile) + &with(json!({"experiment": "hints", "reached": [seen], "never": [hint]})) + &with(feed)
 }
 
+/// The report that is in the repository.
+fn committed() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report")
+}
+
+/// What a page would fetch: itself, and the pages in it, whose text is escaped.
+fn outside(page: &str) -> Vec<String> {
+    let whole = page.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+    let references = ["src=\"", "src='", "href=\"http", "href='http", "@import", "url(http", "url(\"http"];
+    let found = references.into_iter().flat_map(|reference| whole.match_indices(reference));
+    let found = found.map(|(at, _)| whole[at..].chars().take(60).collect::<String>());
+    found.filter(|text| !text[5..].starts_with("data:")).collect()
+}
+
+#[test]
+fn a_reference_in_a_page_within_the_page_is_found() {
+    assert_eq!(outside("<p>&lt;img src=x&gt;</p> <img src=\"data:,\">"), [""; 0]);
+    for inner in
+        ["<img src=\"a.png\">", "<a xlink:href='https://a.com'>", "<style>@import url(a.css)</style>"]
+    {
+        let escaped = inner.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        assert_eq!(outside(&format!("<iframe srcdoc=\"{escaped}\"></iframe>")).len(), 1, "{inner}");
+    }
+}
+
 fn report(folder: &Path) -> PathBuf {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/figures/6.12.jsonl");
     let more = folder.join("more.jsonl");
@@ -87,9 +112,8 @@ fn report(folder: &Path) -> PathBuf {
 fn a_report_is_one_file_that_names_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let page = fs::read_to_string(report(folder.path())).unwrap();
-    for reference in ["src=\"", "href=\"http", "@import", "url(http"] {
-        let outside = page.match_indices(reference).filter(|(at, _)| !page[*at..].starts_with("src=\"data:"));
-        assert_eq!(outside.count(), 0, "{reference}");
+    for page in [&page, &fs::read_to_string(committed().join("index.html")).unwrap()] {
+        assert!(page.contains("srcdoc=\"") && outside(page).is_empty(), "{:?}", outside(page));
     }
     for part in
         ["The paper's table", "Where each instruction goes", "The branch hints", "A feed between two guests"]
@@ -119,8 +143,7 @@ fn a_report_is_one_file_that_names_no_other() {
 /// Whoever types the command that the committed report names has the committed report, to the byte.
 #[test]
 fn the_committed_report_is_made_by_the_command_printed_in_it() {
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report");
-    let folder = tempfile::tempdir().unwrap();
+    let (committed, folder) = (committed(), tempfile::tempdir().unwrap());
     let made = folder.path().join("docs/report");
     fs::create_dir_all(&made).unwrap();
     fs::copy(committed.join("results.jsonl"), made.join("results.jsonl")).unwrap();
@@ -189,8 +212,16 @@ fn a_fast_path_that_takes_three_percent_more_is_caught() {
 #[ignore = "needs chromium; cargo xtask ci runs it"]
 fn the_page_can_be_read_on_any_screen() {
     let folder = tempfile::tempdir().unwrap();
-    let page = report(folder.path());
-    let text = fs::read_to_string(&page).unwrap().replace("</head>", &format!("{LOOK}</head>"));
+    let sample = fs::read_to_string(report(folder.path())).unwrap();
+    assert_eq!(sample.matches("<figure").count(), 3, "by messages a call, ratios, and latency");
+    for page in [sample, fs::read_to_string(committed().join("index.html")).unwrap()] {
+        can_be_read(&page, folder.path());
+    }
+}
+
+fn can_be_read(text: &str, folder: &Path) {
+    let (page, plots) = (folder.join("framed.html"), text.matches("<figure").count());
+    let text = text.replace("</head>", &format!("{LOOK}</head>"));
     let text = text.replace('&', "&amp;").replace('"', "&quot;");
     for (width, dark) in [(360, false), (360, true), (1280, false), (1280, true)] {
         // No window is narrower than 500, so the screen is a frame in one.
@@ -198,7 +229,7 @@ fn the_page_can_be_read_on_any_screen() {
             "<body style='margin: 0'><iframe style='border: 0; width: {width}px' srcdoc=\"{text}\"></iframe>{FRAME}"
         );
         fs::write(&page, frame).unwrap();
-        let look = look(&page, folder.path(), dark);
+        let look = look(&page, folder, dark);
         println!("{look}");
         let number = |name: &str| look[name].as_f64().unwrap();
         assert_eq!((number("width"), look["dark"].as_bool()), (f64::from(width), Some(dark)));
@@ -206,7 +237,7 @@ fn the_page_can_be_read_on_any_screen() {
             number("overflow") <= 0.0 && number("widest") <= f64::from(width),
             "it is wider than the screen"
         );
-        assert_eq!(look["plots"], 3, "by messages a call, ratios, and latency");
+        assert_eq!(look["plots"], plots);
         assert!(number("smallest") > 150.0 && number("letters") > 8.0, "a plot is too small");
         assert!(number("contrast") >= 4.5, "a text is too pale");
     }
