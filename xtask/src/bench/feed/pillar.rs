@@ -1,7 +1,10 @@
 //! A feed in the shape of NYSE's Pillar Integrated Feed.
 //!
-//! **Sizes** are those of the XDP Integrated Feed Client Specification (2.3a to 2.5a): a packet header of 16 bytes and one
-//! message. **Shares** and **bursts** are assumptions: the specification has neither, and a recording has both.
+//! **Sizes** are those of NYSE's Pillar (formerly XDP) Integrated Feed Client Specification, 2.3a (25 October 2019) to 2.5g
+//! (23 October 2025): a packet header of 16 bytes and one message. Of public parsers, github.com/HenryR2112/NYSE-XDP has
+//! them in `src/common/xdp_types.hpp`, and the fields of github.com/Open-Markets-Initiative/c-structs,
+//! `nyse/Nyse.Equities.IntegratedFeed.Pillar.v2.5.a.h`, add up to them; but for the imbalance, see [`MIX`].
+//! **Shares** and **bursts** are assumptions: the specification has neither, and a recording has both.
 
 use std::time::Duration;
 
@@ -28,7 +31,7 @@ pub const MIX: [Kind; 9] = [
     kind("delete order (102)", 16 + 25, 38),
     kind("order execution (103)", 16 + 42, 5),
     kind("replace order (104)", 16 + 42, 6),
-    // 60 bytes in 2.3a; later versions have longer ones.
+    // As NYSE-XDP's README has it, and within the 76 bytes of our paper. The fields of 2.3a add up to 67, and 2.5g says 73.
     kind("imbalance (105)", 16 + 60, 1),
     kind("retail price improvement (114)", 16 + 17, 2),
     kind("stock summary (223)", 16 + 36, 2),
