@@ -57,7 +57,8 @@ pub fn streams(quick: bool, flavor: Flavor) -> Vec<Cell> {
     let cells: Vec<_> = if quick {
         let few = [(64, 10_000), (256, 1000), (1024, 1000), (8192, 1000)].map(|(b, m)| shape(b, m));
         let pairs = few.into_iter().flat_map(|shape| by(&[Receiver::Recvmmsg, Receiver::Remembered], shape));
-        all(BASE).chain(pairs).chain(over_veth(BASE)).collect()
+        // Who takes one message a call has no other shape.
+        all(BASE).chain(all(shape(64, 1))).chain(pairs).chain(over_veth(BASE)).collect()
     } else {
         let of = |batches: &'static [u32]| {
             let sizes = [64, 256, 1024, 8192].into_iter();
@@ -184,11 +185,19 @@ mod tests {
                     let cell = format!("{receiver}/ipv4/{size}/{messages}");
                     assert_eq!(times(&cell), 1, "{cell}");
                 }
+                for receiver in ["recv", "recvmsg"] {
+                    let cell = format!("{receiver}/ipv4/{size}/{messages}");
+                    assert_eq!(times(&cell), usize::from(messages == 1), "{cell}");
+                }
                 for receiver in ["recvmmsg", "remembered", "busy_poll", "af_xdp"] {
                     let cell = format!("{receiver}/ipv4/{size}/{messages}/veth");
                     assert_eq!(times(&cell), usize::from(messages <= 10_000), "{cell}");
                 }
             }
+        }
+        for receiver in whole.iter().filter_map(|cell| cell.split('/').next()) {
+            let quick = streams(true, Flavor::Fastnet);
+            assert!(quick.iter().any(|cell| cell.is_called(&format!("{receiver}/ipv4/64/"))), "{receiver}");
         }
         let quick = streams(true, Flavor::Stock);
         assert!(quick.iter().all(|cell| streams(false, Flavor::Stock).contains(cell)));
