@@ -1,5 +1,7 @@
 //! What changed from one set of results to another, beyond noise.
 
+use std::ptr;
+
 use super::cell::{Cell, Receiver};
 use super::chapter::{Chapter, Setting, chapters, medians, records};
 use super::origin::series;
@@ -61,20 +63,44 @@ pub enum Measure {
     Ratios,
 }
 
+impl Measure {
+    /// What a chapter tells of a flavor's cell.
+    fn of(self, chapter: &Chapter<'_>, flavor: &str, cell: Cell) -> Option<f64> {
+        match self {
+            Self::Figures => chapter.figure(flavor, cell).map(|figure| figure.median),
+            Self::Ratios => chapter.ratio(flavor, cell).map(|ratio| ratio.median),
+        }
+    }
+}
+
+/// What came of a comparison.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Of each cell that both results have.
+    pub changes: Vec<Change>,
+    /// How many cells the first results have a figure of, and the second say nothing of.
+    pub missing: usize,
+}
+
 /// Compares what both results have: cells of equal guest, configuration and kernel (of equal `6.12`, where no release
 /// is in both). A change is noise up to `tolerance` and, on top, the most that boots of the same differ.
-pub fn compare(before: &[Line], after: &[Line], measure: Measure, tolerance: f64) -> Vec<Change> {
+pub fn compare(before: &[Line], after: &[Line], measure: Measure, tolerance: f64) -> Comparison {
     let (before, after) = (chapters(records(before)), chapters(records(after)));
-    let mut changes = Vec::new();
-    for after in &after {
-        let Some(before) = counterpart(&before, after) else { continue };
-        for flavor in before.flavors() {
-            for cell in before.cells() {
-                changes.extend(change(before, after, flavor, cell, measure, tolerance));
+    let mut compared = Comparison::default();
+    for old in &before {
+        let is_old = |new: &&Chapter<'_>| counterpart(&before, new).is_some_and(|found| ptr::eq(found, old));
+        let counterparts: Vec<_> = after.iter().filter(is_old).collect();
+        for flavor in old.flavors() {
+            for cell in old.cells() {
+                let change = |new: &&Chapter<'_>| change(old, new, flavor, cell, measure, tolerance);
+                let changes: Vec<_> = counterparts.iter().filter_map(|new| change(new)).collect();
+                let missing = changes.is_empty() && measure.of(old, flavor, cell).is_some();
+                compared.missing += usize::from(missing);
+                compared.changes.extend(changes);
             }
         }
     }
-    changes
+    compared
 }
 
 /// Where the figures are that a chapter's are to be compared with.
@@ -97,12 +123,8 @@ fn change(
     measure: Measure,
     tolerance: f64,
 ) -> Option<Change> {
-    let of = |chapter: &Chapter<'_>| match measure {
-        Measure::Figures => chapter.figure(flavor, cell).map(|figure| figure.median),
-        Measure::Ratios => chapter.ratio(flavor, cell).map(|ratio| ratio.median),
-    };
-    let old = of(before)?;
-    let new = if after.failed(flavor, cell) { None } else { of(after) };
+    let old = measure.of(before, flavor, cell)?;
+    let new = if after.failed(flavor, cell) { None } else { measure.of(after, flavor, cell) };
     if new.is_none() && after.reason(flavor, cell).is_none() {
         return None;
     }
@@ -141,7 +163,7 @@ mod tests {
     }
 
     fn verdicts(before: &[Line], after: &[Line], measure: Measure) -> Vec<Verdict> {
-        compare(before, after, measure, 0.005).iter().map(Change::verdict).collect()
+        compare(before, after, measure, 0.005).changes.iter().map(Change::verdict).collect()
     }
 
     #[test]
@@ -175,12 +197,14 @@ mod tests {
         let after = |version| other(version, results(1600.0, 600.0, 0.0));
         let more = |version| {
             compare(&before, &after(version), Measure::Figures, 0.005)
+                .changes
                 .iter()
                 .filter(|change| change.verdict() == Verdict::More)
                 .count()
         };
         assert_eq!((more("6.12.117"), more("6.12.118"), more("6.12.119")), (1, 0, 1));
-        assert!(compare(&before, &after("6.11.11"), Measure::Figures, 0.005).is_empty());
+        let compared = compare(&before, &after("6.11.11"), Measure::Figures, 0.005);
+        assert_eq!((compared.changes.len(), compared.missing), (0, 4));
     }
 
     fn other(version: &str, mut lines: Vec<Line>) -> Vec<Line> {
@@ -192,14 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_fails_now_is_told_and_one_that_was_left_out_is_not() {
+    fn a_cell_that_fails_now_is_told_and_one_that_was_left_out_is_counted() {
         let before = results(1600.0, 500.0, 0.0);
         let mut after = before.clone();
+        let missing = |after: &[Line], measure| compare(&before, after, measure, 0.005).missing;
+        assert_eq!(missing(&after, Measure::Ratios), 0);
         after.retain(|line| line.origin().flavor == "stock");
         assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same]);
+        assert_eq!((missing(&after, Measure::Figures), missing(&after, Measure::Ratios)), (1, 1));
+        // Without what they are ratios to, there are none.
+        let mut remembered = before.clone();
+        remembered.retain(|line| line.origin().flavor != "stock");
+        assert_eq!((missing(&remembered, Measure::Figures), missing(&remembered, Measure::Ratios)), (1, 2));
         let mut failed = Record::sample("fastnet", Receiver::Remembered, 1000, 1, 1.0);
         failed.outcome = Outcome::Failed { verdict: "panic".into(), why: "Oops".into() };
         after.push(Line::Local(failed.clone()));
+        assert_eq!(missing(&after, Measure::Figures), 0);
         assert_eq!(verdicts(&before, &after, Measure::Figures), [Verdict::Same, Verdict::Failed]);
         // One boot that died is not made up for by another that did not.
         let mut after = before.clone();

@@ -5,13 +5,14 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::bench_report::read;
-use crate::bench::compare::{self, Change, Measure, Verdict};
+use crate::bench::compare::{self, Change, Comparison, Measure, Verdict};
 use crate::exit::{self, Exit, error};
 
 /// Runs the command.
 pub fn run(before: &Path, after: &Path, ratios: bool, tolerance: f64) -> Result<()> {
     let measure = if ratios { Measure::Ratios } else { Measure::Figures };
-    let mut changes = compare::compare(&read(&[before])?, &read(&[after])?, measure, tolerance / 100.0);
+    let Comparison { mut changes, missing } =
+        compare::compare(&read(&[before])?, &read(&[after])?, measure, tolerance / 100.0);
     if changes.is_empty() {
         let message = format!(
             "{} and {} share no cell of the same kernel, configuration and guest, so nothing was compared; figures that \
@@ -39,6 +40,9 @@ pub fn run(before: &Path, after: &Path, ratios: bool, tolerance: f64) -> Result<
         println!(
             "{untold} cells are of too few boots under a clock to tell a change: they count as the same"
         );
+    }
+    if missing > 0 {
+        println!("{missing} cells of {} were not measured in {}", before.display(), after.display());
     }
     println!("{failed} failed, {more} take more, {less} take less, {same} the same");
     if failed + more > 0 { Err(exit::said(Exit::Tests)) } else { Ok(()) }
