@@ -27,7 +27,7 @@ const STEPS: &[&str] = &[
     "cargo xtask build-kernel --kernel 6.12 --flavor stock",
     "cargo xtask test-in-vm --kernel 6.12 --flavor stock --junit target/ci/stock.xml",
     "rm -f target/ci/figures.jsonl",
-    "cargo xtask bench local recvmmsg/ipv4/64/ remembered/ipv4/64/ --quick --repeat 1 --kernel 6.12 --json target/ci/figures.jsonl",
+    "cargo xtask bench local recvmmsg/ipv4/64/ remembered/ipv4/64/ recv/ipv4/64/1/ io_uring_recv/ipv4/64/1000/ /ipv6/64/1000/ /mixed/1000/ /1024/1000/ --quick --repeat 1 --kernel 6.12 --json target/ci/figures.jsonl",
     "cargo xtask bench compare configs/figures/6.12.jsonl target/ci/figures.jsonl --ratios --tolerance 1",
     "cargo xtask build-kernel --kernel 6.12 --flavor fastnet --package deb,rpm",
     "cargo xtask test-in-vm abi --installed deb --kernel 6.12",
@@ -160,6 +160,8 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::plan;
+    use crate::cli::Flavor;
 
     #[test]
     fn both_ways_of_counting_are_understood() {
@@ -192,6 +194,24 @@ mod tests {
         tally += Tally { passed: 1, failed: 1, skipped: 1 };
         assert_eq!(tally.to_string(), "25 passed, 2 failed, 7 skipped");
         assert_eq!(Tally::of(&tally.to_string()), Some(tally));
+    }
+
+    #[test]
+    fn figures_are_kept_of_what_is_compared_with_them() {
+        let filters = |line: &str| {
+            let words = line.split("bench local ").nth(1)?.split(" --quick").next()?.split_whitespace();
+            Some(words.filter(|word| *word != "\\").map(str::to_owned).collect::<Vec<_>>())
+        };
+        let measured = STEPS.iter().find_map(|line| filters(line)).unwrap();
+        let guide = include_str!("../../../CONTRIBUTING.md");
+        let kept = guide.split("rm -f configs/figures").nth(1).and_then(filters).unwrap();
+        assert_eq!(kept, measured);
+        for filter in measured {
+            assert!(
+                plan::cells(true, Flavor::Fastnet).iter().any(|cell| cell.is_called(&filter)),
+                "{filter}"
+            );
+        }
     }
 
     #[test]
