@@ -8,7 +8,8 @@ mod script;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
@@ -76,19 +77,19 @@ fn one_program_receives_what_another_sends() {
     }
 }
 
-/// Guests that are a shell script: each tells of some cells, then ends, and in the meantime the kernel is built anew.
-/// Returns how many were booted, too; what they booted is in `kernels`.
-fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec<Value>, usize) {
-    let booted = folder.join("booted");
+/// The command with guests that are a shell script: each tells of some cells, then ends, or stays for as long as we do if
+/// there is a file `stay`; in the meantime the kernel is built anew. What they booted is in `kernels`.
+fn fake_guests(folder: &Path, guests: &[&str]) -> Command {
     let body = format!(
         "#!/bin/sh\n[ \"$1\" = --version ] && exec echo QEMU 0\ncd {}\necho >> booted\n\
          while [ \"$1\" != -kernel ]; do shift; done\ncat \"$2\" >> kernels\necho another > bzImage\n\
          said=$(wc -l < booted).ktap\ncat $said >&0\n\
-         sed -n 's/^# start \\(.*\\)/fastnet: start \\1\\nfastnet: end \\1/p' $said\n",
+         sed -n 's/^# start \\(.*\\)/fastnet: start \\1\\nfastnet: end \\1/p' $said\n\
+         [ ! -e stay ] || cat >&2\n",
         folder.display(),
     );
     script::put(folder.join("qemu-system-x86_64"), body);
-    fs::write(&booted, "").unwrap();
+    fs::write(folder.join("booted"), "").unwrap();
     for (number, said) in (1..).zip(guests) {
         fs::write(folder.join(format!("{number}.ktap")), format!("KTAP version 1\n{said}\n")).unwrap();
     }
@@ -98,8 +99,14 @@ fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec
     let mut command =
         bench(&image, &["recvmmsg/ipv4/64/8", "--repeat", "1", "--json", file.to_str().unwrap()]);
     command.env("PATH", path);
-    let (code, said) = run(command);
-    (code, said, lines(&file), fs::read_to_string(booted).unwrap().len())
+    command
+}
+
+/// Runs it. Returns how many were booted, too.
+fn with_fake_guests(folder: &Path, guests: &[&str]) -> (Option<i32>, String, Vec<Value>, usize) {
+    let (code, said) = run(fake_guests(folder, guests));
+    let booted = fs::read_to_string(folder.join("booted")).unwrap().len();
+    (code, said, lines(&folder.join("results.jsonl")), booted)
 }
 
 const CELLS: [&str; 2] = ["recvmmsg/ipv4/64/8", "recvmmsg/ipv4/64/8/name"];
@@ -149,6 +156,31 @@ fn a_guest_that_dies_costs_one_cell_and_the_next_run_makes_it_good() {
     assert_eq!((code, booted), (Some(0), 0));
     assert!(said.contains("| 64 | 8 | ipv4 | 2000 |"));
     assert_eq!(again, lines);
+}
+
+#[test]
+fn a_plan_that_was_killed_ends_with_the_file_of_one_that_was_not() {
+    let [whole, killed] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let file = |folder: &Path| fs::read_to_string(folder.join("results.jsonl")).unwrap_or_default();
+    with_fake_guests(whole.path(), &[&format!("1..2\n{}\n{}", report(1, 0, 5), report(2, 1, 5))]);
+
+    let stay = killed.path().join("stay");
+    fs::write(&stay, "").unwrap();
+    let mut command = fake_guests(killed.path(), &[&format!("1..2\n{}", report(1, 0, 5))]);
+    let mut xtask = command.stdout(Stdio::null()).spawn().unwrap();
+    while !file(killed.path()).ends_with('\n') {
+        assert!(xtask.try_wait().unwrap().is_none(), "it ended before it was killed");
+        thread::yield_now();
+    }
+    xtask.kill().unwrap();
+    xtask.wait().unwrap();
+    assert_eq!(file(killed.path()).lines().count(), 1);
+
+    fs::remove_file(stay).unwrap();
+    let (code, said, ..) = with_fake_guests(killed.path(), &[&format!("1..1\n{}", report(1, 1, 5))]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("1 of 2 cells are measured already"));
+    assert_eq!(file(killed.path()), file(whole.path()));
 }
 
 #[test]

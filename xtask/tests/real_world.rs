@@ -76,7 +76,7 @@ fn what_a_small_buffer_drops_is_seen_as_gaps() {
     }
 }
 
-/// Guests that are shell scripts: every sender sends, and the receiver of `recvmmsg` dies.
+/// Guests that are shell scripts: every sender sends, and the receiver called DYING dies.
 const QEMU: &str = r#"#!/bin/sh
 [ "$1" = --version ] && exec echo QEMU 0
 tell() {
@@ -89,15 +89,15 @@ end() {
 }
 case "$*" in
 */sender/*) tell send; printf '# | sent 100\n# | late 7\n' >&0; end send ;;
-*recvmmsg*) tell recvmmsg; echo 'Kernel panic - not syncing: Oops' ;;
+*DYING*) tell recvmmsg; echo 'Kernel panic - not syncing: Oops' ;;
 *) tell it; printf '# | received 98 1 0\n# | calls 7 9800\n# | span 980000\n' >&0
    printf '# | arrival 100:90 200:8\n# | schedule 100:90 300:8\n' >&0; end it ;;
 esac
 "#;
 
 /// The command with such guests, of a kernel of that content.
-fn with_fake_guests(folder: &Path, kernel: &str) -> (Option<i32>, String) {
-    script::put(folder.join("qemu-system-x86_64"), QEMU);
+fn with_fake_guests(folder: &Path, kernel: &str, dying: &str) -> (Option<i32>, String) {
+    script::put(folder.join("qemu-system-x86_64"), QEMU.replace("DYING", dying));
     let image = folder.join("bzImage");
     fs::write(&image, kernel).unwrap();
     let mut command = bench(&image, &folder.join("results.jsonl"), &["--datagrams", "100"]);
@@ -108,10 +108,10 @@ fn with_fake_guests(folder: &Path, kernel: &str) -> (Option<i32>, String) {
 #[test]
 fn results_of_another_kernel_are_not_added_to() {
     let folder = tempfile::tempdir().unwrap();
-    with_fake_guests(folder.path(), "a kernel");
+    with_fake_guests(folder.path(), "a kernel", "recvmmsg");
     let file = folder.path().join("results.jsonl");
     let before = fs::read(&file).unwrap();
-    let (code, said) = with_fake_guests(folder.path(), "another");
+    let (code, said) = with_fake_guests(folder.path(), "another", "recvmmsg");
     assert_eq!(code, Some(2));
     assert!(said.contains("results.jsonl") && said.contains("name another file"));
     assert!(fs::read(&file).unwrap() == before);
@@ -120,7 +120,7 @@ fn results_of_another_kernel_are_not_added_to() {
 #[test]
 fn a_guest_that_dies_costs_its_own_run_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let (code, said) = with_fake_guests(folder.path(), "a kernel");
+    let (code, said) = with_fake_guests(folder.path(), "a kernel", "recvmmsg");
     let file = folder.path().join("results.jsonl");
     assert_eq!(code, Some(4));
     assert!(said.contains("2 of 6 runs failed"));
@@ -137,6 +137,19 @@ fn a_guest_that_dies_costs_its_own_run_alone() {
     assert_eq!(all, [one, one].concat());
     assert_eq!(lines[1]["why"], "receiver: recvmmsg: Kernel panic - not syncing: Oops");
     assert_eq!((&lines[0]["schema"], &lines[0]["experiment"]), (&2.into(), &"real-world".into()));
+}
+
+#[test]
+fn a_dead_guest_that_was_made_good_leaves_no_trace_in_the_file() {
+    let [whole, resumed] = [&["nobody"][..], &["recvmmsg", "nobody"]].map(|dying| {
+        let folder = tempfile::tempdir().unwrap();
+        let codes: Vec<_> =
+            dying.iter().map(|dying| with_fake_guests(folder.path(), "a kernel", dying).0).collect();
+        assert_eq!(codes.last(), Some(&Some(0)));
+        assert_eq!(codes.contains(&Some(4)), codes.len() > 1);
+        fs::read_to_string(folder.path().join("results.jsonl")).unwrap()
+    });
+    assert_eq!(resumed, whole);
 }
 
 #[test]

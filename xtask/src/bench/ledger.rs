@@ -69,12 +69,10 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes the file anew, cells in the order of `place`, so that it tells nothing of how often the plan was cut off.
-    pub fn finish<T: Ord>(&mut self, place: impl Fn(&Record) -> T) -> Result<()> {
-        self.lines.sort_by_cached_key(|line| match line {
-            Line::Local(record) => Some(place(record)),
-            _ => None,
-        });
+    /// Writes the file anew, in the order of `place`, so that it tells nothing of how often the plan was cut off. What has no
+    /// place in the plan comes first, as it is.
+    pub fn finish<T: Ord>(&mut self, place: impl Fn(&Line) -> Option<T>) -> Result<()> {
+        self.lines.sort_by_cached_key(place);
         let Some((path, _)) = &self.file else { return Ok(()) };
         let mut text = String::new();
         for line in &self.lines {
@@ -116,6 +114,14 @@ mod tests {
         (record.origin.boot, record.cell.shape.messages)
     }
 
+    fn finish(mut ledger: Ledger) {
+        let of = |line: &Line| match line {
+            Line::Local(record) => Some(place(record)),
+            _ => None,
+        };
+        ledger.finish(of).unwrap();
+    }
+
     #[test]
     fn a_file_ends_the_same_wherever_it_was_cut_off() {
         let folder = tempfile::tempdir().unwrap();
@@ -127,7 +133,7 @@ mod tests {
                     ledger.add(record(boot, messages, "no room")).unwrap();
                 }
             }
-            ledger.finish(place).unwrap();
+            finish(ledger);
             fs::read(path).unwrap()
         };
         let whole = run(&folder.path().join("whole"));
@@ -149,9 +155,9 @@ mod tests {
         let mut unfinished = fs::read_to_string(&path).unwrap();
         assert_eq!(unfinished.lines().count(), 3);
         drop(ledger);
-        let mut ledger = Ledger::open(Some(&path)).unwrap();
+        let ledger = Ledger::open(Some(&path)).unwrap();
         assert!(ledger.records().eq(&[record(1, 64, "no room"), record(1, 8, "no room")]));
-        ledger.finish(place).unwrap();
+        finish(ledger);
         unfinished = fs::read_to_string(&path).unwrap();
         assert_eq!(result::read(&unfinished).unwrap().len(), 2);
     }

@@ -27,7 +27,7 @@ pub fn run(workspace: &Workspace, arguments: &PatchArgs, json: Option<&Path>) ->
     for profile in compare(workspace, arguments)? {
         ledger.add(profile)?;
     }
-    ledger.finish(|_| ())?;
+    ledger.finish(|_| None::<()>)?;
     let judged = evidence.judged;
     let wrong: Vec<_> = judged.wrong().map(|hint| format!("\n  {}", place(hint))).collect();
     if wrong.is_empty() {

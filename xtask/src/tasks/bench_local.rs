@@ -11,7 +11,7 @@ use crate::bench::ledger::Ledger;
 use crate::bench::origin::Made;
 use crate::bench::plan;
 use crate::bench::report;
-use crate::bench::result::Record;
+use crate::bench::result::{Line, Record};
 use crate::bench::run::{Bench, Ran, Subject};
 use crate::cli::{self, BenchAccel, BenchArgs, Flavor, KernelArgs};
 use crate::digest;
@@ -54,7 +54,10 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         println!("{} of {all} cells are measured already", all - missing);
     }
     let ran = measure(&bench, &mut ledger, times, &done, missing)?;
-    ledger.finish(|record| bench.place(record).map_or((1, None), |place| (0, Some(place))))?;
+    ledger.finish(|line| match line {
+        Line::Local(record) => bench.place(record),
+        _ => None,
+    })?;
     for case in ran.cases.iter().filter(|case| case.verdict.exit().is_some()) {
         explain(case);
     }

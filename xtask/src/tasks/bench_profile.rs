@@ -54,7 +54,7 @@ pub fn run(
         }
         ledger.add(profile)?;
     }
-    ledger.finish(|_| ())
+    ledger.finish(|_| None::<()>)
 }
 
 /// The cell of the plan that has this name, if its calls can be followed.

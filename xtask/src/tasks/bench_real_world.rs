@@ -9,6 +9,7 @@ use crate::bench::feed::run::{self, Feeder, Kernel};
 use crate::bench::feed::{Feed, pcap, pillar, table};
 use crate::bench::ledger::Ledger;
 use crate::bench::origin::Made;
+use crate::bench::result::Line;
 use crate::cli::{self, FeedArgs, Flavor, KernelArgs};
 use crate::digest;
 use crate::exit::{self, Classify, Exit};
@@ -52,7 +53,10 @@ pub fn run(workspace: &Workspace, arguments: &FeedArgs) -> Result<()> {
         progress.set(results.len() as u64);
     }
     drop(progress);
-    ledger.finish(|_| ())?;
+    ledger.finish(|line| match line {
+        Line::RealWorld(known) => plan.iter().position(|run| feeder.is_of(run, known)),
+        _ => None,
+    })?;
     report(&feeder, &results)
 }
 

@@ -190,16 +190,18 @@ impl Feeder {
         Ok(self.record(run, pair.release().unwrap_or("unknown"), outcome))
     }
 
-    /// What came of this run earlier, among `earlier`: of the same kernels, feed and machine, and with an end.
+    /// What came of this run earlier, among `earlier`, and with an end.
     pub fn known<'r>(
         &self,
         run: &Run<'_>,
         mut earlier: impl Iterator<Item = &'r RealWorld>,
     ) -> Option<&'r RealWorld> {
-        earlier.find(|known| {
-            let ours = self.record(run, &known.origin.release, known.outcome.clone());
-            ours.is_of_the_same(known) && !known.outcome.failed()
-        })
+        earlier.find(|known| self.is_of(run, known) && !known.outcome.failed())
+    }
+
+    /// Whether that came of this run: of the same kernels, feed and machine.
+    pub fn is_of(&self, run: &Run<'_>, known: &RealWorld) -> bool {
+        self.record(run, &known.origin.release, known.outcome.clone()).is_of_the_same(known)
     }
 
     fn record(&self, run: &Run<'_>, release: &str, outcome: Outcome<Measured>) -> RealWorld {
