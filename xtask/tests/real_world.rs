@@ -76,6 +76,49 @@ fn what_a_small_buffer_drops_is_seen_as_gaps() {
     }
 }
 
+/// A capture of UDP datagrams of these sizes, a millisecond apart, on Ethernet.
+fn capture(sizes: &[usize]) -> Vec<u8> {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let mut bytes = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1]);
+    for (number, size) in (0..).zip(sizes) {
+        let mut packet = Vec::new();
+        etherparse::PacketBuilder::ethernet2([1; 6], [2; 6])
+            .ipv4([192, 0, 2, 1], [233, 252, 0, 1], 4)
+            .udp(4000, 4001)
+            .write(&mut packet, &vec![7; *size])
+            .unwrap();
+        let len = u32::try_from(packet.len()).unwrap();
+        bytes.extend(words(&[1_700_000_000, 1000 * number, len, len]));
+        bytes.extend(packet);
+    }
+    bytes
+}
+
+#[test]
+#[ignore = "boots guests; cargo xtask ci runs it"]
+fn a_recorded_feed_comes_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pcap, file) = (folder.path().join("feed.pcap"), folder.path().join("results.jsonl"));
+    let sizes: Vec<_> = (0..50).map(|number| 5 + 7 * (number % 11)).collect();
+    fs::write(&pcap, capture(&sizes)).unwrap();
+    let (code, said) = run(bench(&kernel(), &file, &["--pcap", pcap.to_str().unwrap()]));
+    assert_eq!(code, Some(0));
+    // Its five of 5 bytes have no room for a number.
+    let name = format!("recorded in {}, of which 5 of less than 12 bytes are sent as 12", pcap.display());
+    assert!(said.contains(&format!("{name}: 50 datagrams of 12 to 75 bytes in 0.0 s")));
+    let measured = measured(&file);
+    assert!(measured.len() >= 4);
+    for line in &measured {
+        let number = |name: &str| line[name].as_u64().unwrap();
+        assert_eq!((number("received"), number("lost"), number("disordered")), (50, 0, 0), "{line}");
+        let feed = &line["feed"];
+        assert_eq!(
+            (&feed["name"], &feed["datagrams"], &feed["duration"]),
+            (&name.as_str().into(), &50.into(), &49_000_000.into())
+        );
+    }
+}
+
 /// Guests that are shell scripts: every sender sends, and the receiver called DYING dies.
 const QEMU: &str = r#"#!/bin/sh
 [ "$1" = --version ] && exec echo QEMU 0
