@@ -29,17 +29,18 @@ pub fn read(log: impl BufRead) -> Result<Vec<u64>> {
     Ok(addresses)
 }
 
-/// The stretches from an entry into the kernel to its return in which `function` is entered, without those that an
-/// interrupt came into.
-pub fn calls<'a>(trace: &'a [u64], image: &Image, function: &str) -> Result<Vec<&'a [u64]>> {
+/// The stretch from an entry into the kernel to its return in which `function` is entered; none if an interrupt came
+/// into it.
+pub fn call<'a>(trace: &'a [u64], image: &Image, function: &str) -> Result<Option<&'a [u64]>> {
     let entry = image.address(function).with_context(|| format!("the kernel has no {function}"))?;
     let interrupts = ["asm_sysvec_", "asm_common_interrupt", "irq_entries_start", "asm_exc_nmi"];
     let is_interrupt = |address: &u64| {
         image.function(*address).is_some_and(|name| interrupts.iter().any(|start| name.starts_with(start)))
     };
-    let stretches = trace.split(|address| *address < KERNEL);
-    let calls = stretches.filter(|stretch| stretch.contains(&entry));
-    Ok(calls.filter(|stretch| !stretch.iter().any(is_interrupt)).collect())
+    let mut stretches = trace.split(|address| *address < KERNEL);
+    let call = stretches.find(|stretch| stretch.contains(&entry));
+    let call = call.with_context(|| format!("{function} was not called"))?;
+    Ok((!call.iter().any(is_interrupt)).then_some(call))
 }
 
 /// What was executed.
@@ -116,11 +117,16 @@ cpu_io_recompile: rewound execution of TB to ffffffff81000003
     }
 
     #[test]
-    fn calls_are_told_from_other_entries_and_from_interrupted_ones() {
+    fn a_call_is_told_from_other_entries_and_from_an_interrupted_one() {
         let user = 0x40_0000;
-        let trace = [user, TEXT + 2, user, TEXT, TEXT + 3, user, TEXT, TEXT + 11, TEXT + 3, user];
-        assert_eq!(calls(&trace, &image(), "receive").unwrap(), [&[TEXT, TEXT + 3][..]]);
-        assert!(calls(&trace, &image(), "send").is_err());
+        let of = |trace: &[u64], function| {
+            call(trace, &image(), function).map(|call| call.map(<[u64]>::to_vec)).map_err(|e| e.to_string())
+        };
+        let trace = [TEXT + 3, user, TEXT + 2, user, TEXT, TEXT + 3, user, TEXT + 2];
+        assert_eq!(of(&trace, "receive"), Ok(Some(vec![TEXT, TEXT + 3])));
+        assert_eq!(of(&[user, TEXT, TEXT + 11, TEXT + 3, user], "receive"), Ok(None));
+        assert_eq!(of(&trace[..4], "receive"), Err("receive was not called".to_owned()));
+        assert_eq!(of(&trace, "send"), Err("the kernel has no send".to_owned()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, Receiver};
@@ -34,7 +34,7 @@ const CPUS: u32 = 1;
 const LIMITS: Limits =
     Limits { boot: Duration::from_mins(2), silence: Duration::from_mins(3), test: Duration::from_mins(10) };
 
-/// So many datagrams are logged, if no interrupt comes between.
+/// So many messages are logged in whole calls, and one call at least.
 const LOGGED: u32 = 200;
 
 /// What comes through a guest's gate, and what there is to do meanwhile.
@@ -68,6 +68,20 @@ pub fn origin(workspace: &Workspace, kernel: &Manifest) -> Result<Origin> {
     })
 }
 
+/// The function by which the kernel is entered to receive; none where no call does, or none that can be followed: over
+/// veth one program receives what another sends meanwhile.
+pub fn entry(receiver: Receiver) -> Option<&'static str> {
+    match receiver {
+        Receiver::Recv => Some("__x64_sys_recvfrom"),
+        Receiver::Recvmsg => Some("__x64_sys_recvmsg"),
+        Receiver::Recvmmsg | Receiver::Remembered | Receiver::UdpGro => Some("__x64_sys_recvmmsg"),
+        Receiver::IoUringRecvmsg | Receiver::IoUringRecv => Some("__x64_sys_io_uring_enter"),
+        Receiver::BusyPoll | Receiver::AfXdp | Receiver::RememberUniform | Receiver::RememberScattered => {
+            None
+        }
+    }
+}
+
 /// What a kernel does for one cell's datagrams.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Traced {
@@ -77,18 +91,23 @@ pub struct Traced {
     /// Everything done in the receiver's calls.
     #[serde(flatten)]
     pub work: Work,
-    /// How many datagrams they brought.
+    /// How many datagrams they brought, as the receiver counted them.
     pub datagrams: u32,
 }
 
 /// Logs what a kernel does in some of each cell's calls.
 pub fn trace(workspace: &Workspace, bzimage: &Path, vmlinux: &Path, cells: &[Cell]) -> Result<Vec<Traced>> {
     let image = Image::load(vmlinux)?;
-    let mut log = Log { image, folder: runs::new_folder(workspace)?, cells, traced: Vec::new(), call: 0 };
-    let folder = log.folder.clone();
+    let folder = runs::new_folder(workspace)?;
+    let mut log =
+        Log { image, folder: folder.clone(), cells, traced: Vec::new(), begun: 0, whole: 0, last: None };
     boot(workspace, &folder, bzimage, "trace", cells, &mut |line, monitor| log.line(line, monitor))?;
     for traced in &log.traced {
-        ensure!(traced.datagrams > 0, "{}: an interrupt came into every call", traced.cell);
+        ensure!(
+            traced.datagrams > 0,
+            "{}: an interrupt came into every call; a call of fewer messages is shorter",
+            traced.cell
+        );
     }
     Ok(log.traced)
 }
@@ -102,39 +121,58 @@ struct Log<'a> {
     folder: PathBuf,
     cells: &'a [Cell],
     traced: Vec<Traced>,
-    /// Of the cell, counted from 1.
-    call: u32,
+    /// Calls of the cell that began.
+    begun: u32,
+    /// Calls of the cell that were logged and counted.
+    whole: u32,
+    /// The last call's instructions, if it was logged and no interrupt came into it.
+    last: Option<Vec<u64>>,
 }
 
 impl Log<'_> {
     fn line(&mut self, line: Line<'_>, monitor: &mut Monitor) -> Result<Answer> {
         match line {
-            Line::Said(said) => self.enter(said)?,
+            Line::Said(said) => match said.split_once(' ') {
+                Some(("cell", name)) => self.enter(name)?,
+                Some(("datagrams", count)) => self.count(count.parse().context("a count of datagrams")?)?,
+                _ => bail!("the guest says {said}"),
+            },
             Line::Begin => {
-                self.call += 1;
-                if self.call > self.warm_up()? {
+                if self.whole > 0 && self.whole * self.cell()?.shape.messages >= LOGGED {
+                    return Ok(Answer::Enough);
+                }
+                self.begun += 1;
+                if self.is_warm()? {
                     monitor.start_log(&self.file())?;
                 }
             }
-            Line::End if self.call > self.warm_up()? => {
-                monitor.stop_log()?;
-                self.read()?;
-                if self.call - self.warm_up()? >= LOGGED / self.cell()?.shape.messages {
-                    return Ok(Answer::Enough);
+            Line::End => {
+                if self.is_warm()? {
+                    monitor.stop_log()?;
+                    self.last = self.read()?;
                 }
             }
-            Line::End => {}
         }
         Ok(Answer::GoOn)
     }
 
     /// Takes notice of the cell that begins.
-    fn enter(&mut self, said: &str) -> Result<()> {
-        let name = said.strip_prefix("cell ").with_context(|| format!("the guest says {said}"))?;
+    fn enter(&mut self, name: &str) -> Result<()> {
         let cell = self.cells.iter().find(|cell| cell.to_string() == name);
         let cell = *cell.with_context(|| format!("the guest measures {name}"))?;
         self.traced.push(Traced { cell, work: Work::default(), datagrams: 0 });
-        self.call = 0;
+        (self.begun, self.whole) = (0, 0);
+        Ok(())
+    }
+
+    /// Counts the last call, which brought so many datagrams.
+    fn count(&mut self, datagrams: u32) -> Result<()> {
+        if let Some(call) = self.last.take() {
+            let traced = self.traced.last_mut().context(LOST)?;
+            traced.work.add(&self.image, &call);
+            traced.datagrams += datagrams;
+            self.whole += 1;
+        }
         Ok(())
     }
 
@@ -143,33 +181,24 @@ impl Log<'_> {
         self.traced.last().map(|traced| traced.cell).context(LOST)
     }
 
-    /// Calls that are not logged: caches and slabs settle.
-    fn warm_up(&self) -> Result<u32> {
-        Ok((8192 / self.cell()?.shape.messages).clamp(2, 100))
+    /// Whether caches and slabs have settled: the calls before are not logged.
+    fn is_warm(&self) -> Result<bool> {
+        Ok(self.begun > (8192 / self.cell()?.shape.messages).clamp(2, 100))
     }
 
     fn file(&self) -> PathBuf {
         self.folder.join("exec.log")
     }
 
-    /// Reads what was logged, and makes room for the next.
-    fn read(&mut self) -> Result<()> {
+    /// Reads the call that was logged, and makes room for the next.
+    fn read(&self) -> Result<Option<Vec<u64>>> {
         let file = self.file();
         let log = File::open(&file).with_context(|| format!("opening {}", file.display()))?;
         let trace = trace::read(BufReader::with_capacity(1 << 20, log))?;
         fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
         let cell = self.cell()?;
-        let function = match cell.receiver {
-            Receiver::Recvmsg => "__x64_sys_recvmsg",
-            _ => "__x64_sys_recvmmsg",
-        };
-        let calls = trace::calls(&trace, &self.image, function)?;
-        let traced = self.traced.last_mut().context(LOST)?;
-        for call in calls {
-            traced.work.add(&self.image, call);
-            traced.datagrams += cell.shape.messages;
-        }
-        Ok(())
+        let function = entry(cell.receiver).with_context(|| format!("{cell} makes no call to follow"))?;
+        Ok(trace::call(&trace, &self.image, function)?.map(<[u64]>::to_vec))
     }
 }
 

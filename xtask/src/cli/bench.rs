@@ -27,9 +27,9 @@ pub enum BenchAction {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
-    /// Show in which of the kernel's functions a datagram's instructions are spent.
+    /// Show in which of the kernel's functions a datagram's instructions are spent, by whichever receiver.
     Profile {
-        /// What receives what, as `bench local` names it.
+        /// What receives what, as `bench local` names it: over the loopback, up to 1000 messages a call.
         #[arg(default_value = "remembered/ipv4/64/1000")]
         cell: String,
         #[command(flatten)]

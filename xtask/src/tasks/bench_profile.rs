@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::bench::cell::{Cell, Receiver};
+use crate::bench::cell::Cell;
 use crate::bench::ledger::Ledger;
 use crate::bench::plan;
 use crate::bench::profile::Profile;
@@ -59,17 +59,24 @@ pub fn run(
 
 /// The cell of the plan that has this name, if its calls can be followed.
 fn find(name: &str, flavor: Flavor) -> Result<Cell> {
-    let followed = [Receiver::Recvmsg, Receiver::Recvmmsg, Receiver::Remembered];
-    let cells = plan::cells(false, flavor).into_iter();
-    let mut cells =
-        cells.filter(|cell| followed.contains(&cell.receiver) && cell.shape.messages <= MOST_MESSAGES);
-    cells.find(|cell| cell.to_string() == name).ok_or_else(|| {
-        let (names, flavor) = ("recvmsg, recvmmsg and remembered", cli::name(&flavor));
-        let message = format!(
-            "no cell of {names} on {flavor} is called {name}; `bench local --help` tells their names"
-        );
-        error(Exit::Usage, message)
-    })
+    let refuse = |why: String| Err(error(Exit::Usage, format!("{name}: {why}")));
+    let cells = [plan::cells(false, flavor), plan::streams(false, flavor)].concat();
+    let Some(cell) = cells.into_iter().find(|cell| cell.to_string() == name) else {
+        let flavor = cli::name(&flavor);
+        return refuse(format!("{flavor} has no cell of that name; `bench local --help` tells their names"));
+    };
+    if !cell.shape.link.is_loopback() {
+        let why =
+            "over veth one program receives what another sends meanwhile, so that no two calls do the same";
+        return refuse(format!("{why}; over the loopback, calls can be followed"));
+    }
+    if watch::entry(cell.receiver).is_none() {
+        return refuse("it receives nothing".to_owned());
+    }
+    if cell.shape.messages > MOST_MESSAGES {
+        return refuse(format!("a log has room for calls of up to {MOST_MESSAGES} messages"));
+    }
+    Ok(cell)
 }
 
 #[cfg(test)]
@@ -77,17 +84,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_is_found_where_the_kernel_has_it_and_a_log_can_hold_it() {
-        assert!(find("remembered/ipv4/64/1000", Flavor::Fastnet).is_ok());
+    fn whoever_receives_over_the_loopback_can_be_followed() {
+        let cells = plan::cells(false, Flavor::Fastnet).into_iter();
+        let receiving = cells.filter(|cell| !cell.to_string().starts_with("remember_"));
+        for cell in receiving.filter(|cell| cell.shape.messages <= MOST_MESSAGES) {
+            assert_eq!(find(&cell.to_string(), Flavor::Fastnet).unwrap(), cell);
+        }
         assert!(find("recvmmsg/ipv6/64/8/name", Flavor::Stock).is_ok());
-        for (name, flavor) in [
-            ("remembered/ipv4/64/1000", Flavor::Stock),
-            ("recvmmsg/ipv4/64/10000", Flavor::Fastnet),
-            ("udp_gro/ipv4/64/8", Flavor::Fastnet),
-            ("recvmmsg/ipv4", Flavor::Fastnet),
+    }
+
+    #[test]
+    fn a_cell_that_cannot_be_followed_is_refused_with_the_reason() {
+        for (name, flavor, why) in [
+            ("remembered/ipv4/64/1000", Flavor::Stock, "stock has no cell of that name"),
+            ("recvmmsg/ipv4", Flavor::Fastnet, "fastnet has no cell of that name"),
+            ("recvmmsg/ipv4/64/10000", Flavor::Fastnet, "up to 1000 messages"),
+            ("remember_uniform/ipv4/64/1000", Flavor::Fastnet, "receives nothing"),
+            ("busy_poll/ipv4/64/1000/veth", Flavor::Fastnet, "over veth one program receives"),
+            ("af_xdp/ipv4/64/1/veth", Flavor::Stock, "over veth one program receives"),
+            ("recvmmsg/ipv4/64/1/veth", Flavor::Stock, "over veth one program receives"),
         ] {
             let error = find(name, flavor).unwrap_err();
             assert_eq!(Exit::of(&error), Exit::Usage.code(), "{name}");
+            let said = error.to_string();
+            assert!(said.starts_with(name) && said.contains(why), "{said}");
         }
     }
 }

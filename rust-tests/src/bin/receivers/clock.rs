@@ -72,6 +72,11 @@ impl Clock {
         (result, ticks.saturating_sub(self.overhead))
     }
 
+    /// Tells who looks on, if anybody does, how many datagrams the last work brought.
+    pub fn brought(&self, datagrams: usize) -> Result<()> {
+        self.watcher.map_or(Ok(()), |gate| gate.brought(datagrams))
+    }
+
     #[inline]
     fn now(&self) -> u64 {
         match self.unit {

@@ -226,10 +226,12 @@ fn empty<R: Receiver>(
         };
         round.ticks += ticks;
         round.calls += 1;
+        let before = round.datagrams;
         receiver.inspect(count, &mut |message| {
             round.datagrams += checker.check(message)?;
             Ok(())
         })?;
+        clock.brought(round.datagrams - before)?;
         left -= count;
     }
     Ok(())
