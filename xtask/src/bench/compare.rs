@@ -93,7 +93,7 @@ pub fn compare(before: &[Line], after: &[Line], measure: Measure, tolerance: f64
         for flavor in old.flavors() {
             for cell in old.cells() {
                 let change = |new: &&Chapter<'_>| change(old, new, flavor, cell, measure, tolerance);
-                let changes: Vec<_> = counterparts.iter().filter_map(|new| change(new)).collect();
+                let changes: Vec<_> = counterparts.iter().filter_map(change).collect();
                 let missing = changes.is_empty() && measure.of(old, flavor, cell).is_some();
                 compared.missing += usize::from(missing);
                 compared.changes.extend(changes);
