@@ -128,7 +128,8 @@ pub fn version(release: &str) -> &str {
 
 /// A release as `--kernel` names it: `6.12`.
 pub fn series(release: &str) -> &str {
-    release.match_indices('.').nth(1).map_or(release, |(second, _)| &release[..second])
+    let version = version(release);
+    version.match_indices('.').nth(1).map_or(version, |(second, _)| &version[..second])
 }
 
 /// The machine below the guest.
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_series_has_two_numbers() {
-        assert_eq!(["6.12.117-stock", "6.12", "7.0.1"].map(series), ["6.12", "6.12", "7.0"]);
+        assert_eq!(["6.12.117-stock", "6.12-stock", "7.0.1"].map(series), ["6.12", "6.12", "7.0"]);
     }
 
     #[test]
