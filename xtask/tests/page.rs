@@ -113,7 +113,7 @@ fn a_report_is_one_file_that_names_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let page = fs::read_to_string(report(folder.path())).unwrap();
     for page in [&page, &fs::read_to_string(committed().join("index.html")).unwrap()] {
-        assert!(page.contains("srcdoc=\"") && outside(page).is_empty(), "{:?}", outside(page));
+        assert!(page.contains("data-drawing=\"") && outside(page).is_empty(), "{:?}", outside(page));
     }
     for part in
         ["The paper's table", "Where each instruction goes", "The branch hints", "A feed between two guests"]

@@ -10,6 +10,9 @@ use super::super::origin::version;
 use super::super::profile::Profile;
 use super::super::statistics::Figure;
 
+/// A flame graph is drawn when it is unfolded: before, it has no width, and complains of it on the console.
+const DRAW: &str = "const frame = this.querySelector('iframe'); frame.srcdoc ||= frame.dataset.drawing";
+
 /// Functions that are listed; the others are one row.
 const MOST: usize = 40;
 
@@ -24,9 +27,9 @@ pub fn profiles(profiles: &[&Profile]) -> Result<Markup> {
             h3 { (shape) }
             (functions(&of))
             @for profile in of {
-                details {
+                details ontoggle=(DRAW) {
                     summary { "Flame graph: " (profile.traced.cell) " on " (profile.origin.release) }
-                    iframe.flames title="flame graph" srcdoc=(profile.flame_graph()?) {}
+                    iframe.flames title="flame graph" data-drawing=(profile.flame_graph()?) {}
                 }
             }
         })
