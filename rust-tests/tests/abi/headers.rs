@@ -124,12 +124,12 @@ fn receives_names(prepare: impl Fn(&UdpSocket, &Messages)) {
 #[test]
 fn an_unreadable_iovec_is_efault() {
     needs_remember!();
-    for i in 0..3 {
-        refuses(libc::EFAULT, |array| array.point(i, Field::Iov, Place::Hole));
-        refuses(libc::EFAULT, |array| array.point(i, Field::Iov, Place::Null));
-        refuses(libc::EFAULT, |array| array.point(i, Field::Iov, Place::Kernel));
-        let two = Shape::segments(&[8, 8]);
-        refuses_shape(libc::EFAULT, 3, &two, |array| array.point(i, Field::Iov, Place::Hole));
+    for shape in [Shape::payload(16), Shape::segments(&[8, 8])] {
+        for place in [Place::Hole, Place::Null, Place::Kernel] {
+            for i in 0..3 {
+                refuses_shape(libc::EFAULT, 3, &shape, |array| array.point(i, Field::Iov, place));
+            }
+        }
     }
 }
 
