@@ -60,13 +60,33 @@ fn lengths_past_what_any_call_may_read_are_cut() {
     let (receiver, sender) = udp4();
     both_ways(|way| {
         for huge in [0x7fff_f000, 0x7fff_ffff, 1 << 32] {
-            let batch = way.batch(&receiver, 1, &Shape::segments(&[4, 4, 4]));
-            batch.messages.set_segment_len(0, 1, huge);
-            batch.messages.set_segment_len(0, 2, huge);
+            for (lens, too_long) in [(&[4, 4, 4][..], 1..3), (&[8], 0..1)] {
+                let batch = way.batch(&receiver, 1, &Shape::segments(lens));
+                for segment in too_long {
+                    batch.messages.set_segment_len(0, segment, huge);
+                }
+                batch.changed();
+                send(&sender, &["01234567"]);
+                assert_eq!(batch.recv_again(NOW).unwrap(), 1);
+                assert_eq!((batch.messages.payload(0), batch.messages.flags(0)), (b"01234567".to_vec(), 0));
+            }
+        }
+    });
+}
+
+#[test]
+fn where_the_buffers_of_a_message_without_any_are_is_not_asked() {
+    let (receiver, sender) = udp4();
+    both_ways(|way| {
+        for place in [Place::Hole, Place::Null, Place::Kernel] {
+            let batch = way.batch(&receiver, 2, &Shape::segments(&[]));
+            batch.messages.point(0, Field::Iov, place);
+            batch.messages.point(1, Field::Iov, place);
             batch.changed();
-            send(&sender, &["01234567"]);
-            assert_eq!(batch.recv_again(NOW).unwrap(), 1);
-            assert_eq!((batch.messages.payload(0), batch.messages.flags(0)), (b"01234567".to_vec(), 0));
+            send(&sender, &["", "0123"]);
+            assert_eq!(batch.recv_again(NOW).unwrap(), 2);
+            let results = [0, 1].map(|i| (batch.messages.received(i), batch.messages.flags(i)));
+            assert_eq!(results, [(0, 0), (0, libc::MSG_TRUNC)]);
         }
     });
 }
