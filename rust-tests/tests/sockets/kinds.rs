@@ -38,6 +38,42 @@ fn udp_over_ipv6() {
     names(&receiver, &sender);
 }
 
+/// Nothing of the kernel's memory is in a name, nor a byte behind the room for it: that [`Batch::recv`] looks at.
+fn names_to_the_last_byte(receiver: &UdpSocket, sender: &UdpSocket, name: &[u8]) {
+    both_ways(|way| {
+        for room in [0, 1, 2, 7, name.len() - 1, name.len(), name.len() + 1, 128, 200] {
+            let batch = way.batch(receiver, 2, &Shape::payload(64).name_of(room));
+            sender.send(b"one").unwrap();
+            sender.send(b"two").unwrap();
+            assert_eq!(batch.texts(NOW), ["one", "two"]);
+            for i in 0..2 {
+                assert_eq!(batch.messages.name(i), name[..name.len().min(room)], "room for {room}");
+                assert_eq!(batch.messages.get(i, Field::Namelen), name.len(), "room for {room}");
+            }
+        }
+    });
+}
+
+fn port(socket: &UdpSocket) -> [u8; 2] {
+    socket.local_addr().unwrap().port().to_be_bytes()
+}
+
+#[test]
+fn behind_an_ipv4_address_are_zeroes() {
+    let (receiver, sender) = udp4();
+    let family = u16::try_from(libc::AF_INET).unwrap().to_ne_bytes();
+    let name = [&family[..], &port(&sender), &[127, 0, 0, 1], &[0; 8]].concat();
+    names_to_the_last_byte(&receiver, &sender, &name);
+}
+
+#[test]
+fn around_an_ipv6_address_are_zeroes() {
+    let (receiver, sender) = udp6();
+    let family = u16::try_from(libc::AF_INET6).unwrap().to_ne_bytes();
+    let name = [&family[..], &port(&sender), &[0; 4], &Ipv6Addr::LOCALHOST.octets(), &[0; 4]].concat();
+    names_to_the_last_byte(&receiver, &sender, &name);
+}
+
 #[test]
 fn ipv4_at_an_ipv6_socket() {
     let receiver = UdpSocket::bind("[::]:0").unwrap();
