@@ -1,14 +1,14 @@
 //! Waiting for messages, and what ends it.
 
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rust_tests::sys::calls::shut_down;
+use rust_tests::sys::calls::{disconnect, shut_down};
 use rust_tests::sys::errno;
 use rust_tests::sys::messages::Shape;
-use rust_tests::sys::net::{set_option, take_error, udp4};
+use rust_tests::sys::net::{address, set_option, take_error, udp4};
 use rust_tests::sys::process::{interrupt_on, signal, thread_id, wait_until_blocked_in};
 
 use crate::batch::{Batch, NOW, Way, both_ways};
@@ -119,6 +119,35 @@ fn a_shutdown_ends_waiting() {
             while_waiting(way, &receiver, libc::MSG_WAITFORONE, |_| shut_down(&receiver).unwrap());
         assert_eq!(result.unwrap(), 1);
         assert_eq!(batch.messages.received(0), 0);
+    });
+}
+
+#[test]
+fn a_disconnect_lets_who_waits_hear_others_too() {
+    // A port that the kernel has chosen would be lost.
+    const RECEIVER: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 4242);
+    both_ways(|way| {
+        let receiver = UdpSocket::bind(RECEIVER).unwrap();
+        let [sender, stranger] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+        sender.connect(RECEIVER).unwrap();
+        receiver.connect(sender.local_addr().unwrap()).unwrap();
+        let stray = |text: &str| {
+            stranger.send_to(text.as_bytes(), RECEIVER).unwrap();
+        };
+        sender.send(b"peer").unwrap();
+        let (result, batch) = while_waiting(way, &receiver, 0, |_| {
+            stray("unheard");
+            disconnect(&receiver).unwrap();
+            stray("heard");
+            sender.send(b"still here").unwrap();
+            stray("enough");
+        });
+        assert_eq!(result.unwrap(), 4);
+        let texts = [0, 1, 2, 3].map(|i| String::from_utf8(batch.messages.payload(i)).unwrap());
+        assert_eq!(texts, ["peer", "heard", "still here", "enough"]);
+        let names = [0, 1, 2, 3].map(|i| address(&batch.messages.name(i)));
+        let [sender, stranger] = [sender, stranger].map(|socket| socket.local_addr().unwrap());
+        assert_eq!(names, [sender, stranger, sender, stranger]);
     });
 }
 
