@@ -7,7 +7,7 @@ use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::{charged, udp4};
-use rust_tests::sys::process::{fork, fork_nobody, wait_until, wait_until_blocked_in};
+use rust_tests::sys::process::{fork, fork_nobody, spawn_blocked_in, wait_until, wait_until_blocked_in};
 use rust_tests::sys::{Remember, errno, remember_mmsghdr};
 use rust_tests::{needs_remember, skip};
 
@@ -75,6 +75,28 @@ fn the_cgroup_is_charged_until_it_is_forgotten() {
     receiver.remember(&array).unwrap();
     watch.is_charged();
     drop(receiver);
+    watch.all_is_back();
+}
+
+/// Whoever waits does so on a socket that nobody else can name any more.
+#[test]
+fn a_closed_socket_is_charged_until_its_last_receiver_is_done() {
+    needs_remember!();
+    let array = unlike();
+    let (receiver, sender) = udp4();
+    let fd = receiver.as_raw_fd();
+    let watch = Watch::start();
+    receiver.remember(&array).unwrap();
+    let waiting = spawn_blocked_in(libc::SYS_recvmmsg, move || {
+        array.spoil(0);
+        let result = array.recv_into(0..1, &fd, 0);
+        (array, result)
+    });
+    drop(receiver);
+    watch.is_charged();
+    send(&sender, &["at last"]);
+    let (array, result) = waiting.join().unwrap();
+    assert_eq!((result.unwrap(), array.payload(0)), (1, b"at last".to_vec()));
     watch.all_is_back();
 }
 
