@@ -37,6 +37,15 @@ pub fn redirect(socket: &impl AsRawFd, index: u32, port: u16) -> io::Result<Owne
     Program::load(Hook::XDP, &filter(map.as_raw_fd(), port))?.attach_to_card(index)
 }
 
+/// Lets all pass that comes by card number `index`, for as long as what is returned lives. Packets are in pages of the
+/// card's own then, to which they go back.
+///
+/// # Errors
+/// Those of the system calls.
+pub fn pass(index: u32) -> io::Result<OwnedFd> {
+    Program::load(Hook::XDP, &[Insn::result(PASS), Insn::exit()])?.attach_to_card(index)
+}
+
 fn filter(map: i32, port: u16) -> Vec<Insn> {
     let wanted = [
         (LOAD_HALF, 12, 0x0800_u16.to_be()), // IPv4,

@@ -6,7 +6,7 @@ use std::{fs, thread};
 
 use rust_tests::skip;
 use rust_tests::sys::messages::Shape;
-use rust_tests::sys::net::set_option;
+use rust_tests::sys::net::{address, charged, set_option};
 use rust_tests::sys::process::wait_until;
 use rust_tests::sys::{patience, veth, xdp, xsk};
 
@@ -32,6 +32,28 @@ fn what_one_card_sends_the_other_receives() {
             assert_eq!(batch.texts(0), ["a".repeat(len), "b".repeat(len)]);
         });
     }
+}
+
+#[test]
+fn what_a_program_passes_on_is_received_and_given_back() {
+    const ROUND: u8 = 32;
+    let (receiver, sender) = pair(1400);
+    let _program = xdp::pass(veth::card().unwrap()).unwrap();
+    both_ways(|way| {
+        let batch = way.batch(&receiver, ROUND.into(), &Shape::payload(1400).name());
+        let len = |i: u8| if i.is_multiple_of(2) { 64 } else { 1400 };
+        for _ in 0..20 {
+            for i in 0..ROUND {
+                sender.send(&vec![i; len(i)]).unwrap();
+            }
+            assert_eq!(batch.recv(0).unwrap(), ROUND.into());
+            for i in 0..ROUND {
+                assert_eq!(batch.messages.payload(i.into()), vec![i; len(i)]);
+                assert_eq!(address(&batch.messages.name(i.into())), sender.local_addr().unwrap());
+            }
+            assert_eq!(charged(&receiver), 0);
+        }
+    });
 }
 
 /// What a busy poll finds is counted.
