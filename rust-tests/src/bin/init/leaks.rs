@@ -26,10 +26,13 @@ pub fn report(port: &mut Port) -> Result<()> {
         return Ok(());
     }
     let report = port.alive_while(search)?.context(KMEMLEAK)?;
-    for line in report.lines().take(LINES) {
-        system::kmsg(&format!("kmemleak: {line}"))?;
-    }
+    complaint(&report).try_for_each(|line| system::kmsg(&line))?;
     system::kmsg("fastnet: searched for leaks")
+}
+
+/// How the console is told of it: lines that the host knows.
+fn complaint(report: &str) -> impl Iterator<Item = String> {
+    report.lines().take(LINES).map(|line| format!("kmemleak: {line}"))
 }
 
 /// What was not referred to by anything, and was the same, in two searches.
@@ -38,4 +41,33 @@ fn search() -> io::Result<String> {
     fs::write(KMEMLEAK, "scan")?;
     fs::write(KMEMLEAK, "scan")?;
     fs::read_to_string(KMEMLEAK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+unreferenced object 0xffff888005a00e00 (size 64):
+  comm \"remembered-1c2d\", pid 512, jiffies 4294943876
+  hex dump (first 32 bytes):
+    00 00 00 00 00 00 00 00 a0 2c 31 05 80 88 ff ff  .........,1.....
+  backtrace (crc 5c1ab3d2):
+    [<00000000b1a9b3b4>] mmsg_array_new+0x6c/0x2d0
+";
+
+    /// The host's `splat.rs` looks for that.
+    #[test]
+    fn a_leak_is_told_with_all_that_is_known_of_it() {
+        let lines: Vec<_> = complaint(REPORT).collect();
+        assert!(lines[0].starts_with("kmemleak: unreferenced object "), "{}", lines[0]);
+        assert_eq!(lines.len(), REPORT.lines().count());
+        assert!(lines[5].ends_with("mmsg_array_new+0x6c/0x2d0"));
+    }
+
+    #[test]
+    fn no_leak_is_no_complaint_and_many_are_cut() {
+        assert_eq!(complaint("").count(), 0);
+        assert_eq!(complaint(&REPORT.repeat(LINES)).count(), LINES);
+    }
 }
