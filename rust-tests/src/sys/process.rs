@@ -35,13 +35,17 @@ pub fn fork(body: impl FnOnce()) -> Child {
 /// Forks a child that is `nobody` and may lock `memlock` bytes.
 pub fn fork_nobody(memlock: u64, body: impl FnOnce()) -> Child {
     fork(|| {
-        let limit = libc::rlimit { rlim_cur: memlock, rlim_max: memlock };
-        // SAFETY: only reads the limit; then gives up root for good, capabilities with it.
-        let result =
-            unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) | libc::setuid(NOBODY) };
-        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+        become_nobody(memlock);
         body();
     })
+}
+
+/// Makes this process one that is `nobody` and may lock `memlock` bytes.
+pub fn become_nobody(memlock: u64) {
+    let limit = libc::rlimit { rlim_cur: memlock, rlim_max: memlock };
+    // SAFETY: only reads the limit; then gives up root for good, capabilities with it.
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) | libc::setuid(NOBODY) };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
 }
 
 /// Runs `body` in a child that is `nobody` and may lock `memlock` bytes; fails if that does.
@@ -83,6 +87,12 @@ impl Child {
     #[track_caller]
     pub fn kill(self) {
         signal(self.0, libc::SIGKILL);
+        self.was_killed();
+    }
+
+    /// Waits for its end, which must not be its own doing.
+    #[track_caller]
+    pub fn was_killed(self) {
         assert_eq!(self.wait(), libc::SIGKILL, "the child's wait status");
     }
 
@@ -107,6 +117,11 @@ pub fn signal(thread: libc::pid_t, signal: i32) {
     // SAFETY: only numbers go in.
     let result = unsafe { libc::syscall(libc::SYS_tkill, thread, signal) };
     zero(result).expect("tkill");
+}
+
+/// Kills this process, whatever its other threads are at.
+pub fn die() {
+    signal(thread_id(), libc::SIGKILL);
 }
 
 /// Makes a signal interrupt a blocked call, and do nothing else.

@@ -1,15 +1,19 @@
 //! Arrays as long as anybody needs, and what they cost.
 
+use std::io;
 use std::os::fd::AsRawFd;
+use std::thread;
 
 use rust_tests::needs_remember;
 use rust_tests::sys::memory::{Mapping, PAGE};
 use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::udp4;
-use rust_tests::sys::process::as_nobody;
+use rust_tests::sys::process::{as_nobody, die, fork_nobody};
 use rust_tests::sys::{MMSGHDR_FORGET, Remember, errno, remember_mmsghdr};
 
 const MILLION: usize = 1_000_000;
+/// Just enough to lock for a million of which no two are alike.
+const ENOUGH: usize = 40 * MILLION + 4 * PAGE;
 /// Bytes of a `struct mmsghdr`.
 const HEADER: usize = 64;
 
@@ -26,13 +30,20 @@ fn million(stride: impl Fn(usize) -> usize) -> Mapping {
     memory
 }
 
+/// No two neighbours are alike.
+fn disorder() -> Mapping {
+    million(|i| i * 7919 % MILLION * 8)
+}
+
+/// Has them all remembered.
+fn remember(receiver: &impl AsRawFd, memory: &Mapping) -> io::Result<()> {
+    let vlen = u32::try_from(MILLION).unwrap();
+    remember_mmsghdr(receiver.as_raw_fd(), memory.address(0), vlen, 0)
+}
+
 /// Whether `nobody` with so many bytes to lock may have it remembered.
 fn fits(memlock: usize, memory: &Mapping) {
-    as_nobody(memlock as u64, || {
-        let (receiver, _) = udp4();
-        let vlen = u32::try_from(MILLION).unwrap();
-        remember_mmsghdr(receiver.as_raw_fd(), memory.address(0), vlen, 0).unwrap();
-    });
+    as_nobody(memlock as u64, || remember(&udp4().0, memory).unwrap());
 }
 
 #[test]
@@ -44,14 +55,32 @@ fn a_million_uniform_messages_take_less_than_64_kib() {
 #[test]
 fn a_million_messages_in_disorder_take_40_bytes_each() {
     needs_remember!();
-    let memory = million(|i| i * 7919 % MILLION * 8);
-    fits(40 * MILLION + 4 * PAGE, &memory);
+    let memory = disorder();
+    fits(ENOUGH, &memory);
     as_nobody(8 * MILLION as u64, || {
-        let (receiver, _) = udp4();
-        let vlen = u32::try_from(MILLION).unwrap();
-        let result = remember_mmsghdr(receiver.as_raw_fd(), memory.address(0), vlen, 0);
-        assert_eq!(errno(result), libc::ENOBUFS);
+        assert_eq!(errno(remember(&udp4().0, &memory)), libc::ENOBUFS);
     });
+}
+
+#[test]
+fn who_is_killed_while_it_remembers_a_million_has_not_locked_a_page() {
+    needs_remember!();
+    let memory = disorder();
+    fork_nobody(ENOUGH as u64, || {
+        let ((receiver, _), (other, _)) = (udp4(), udp4());
+        thread::spawn(move || {
+            // Too unlike for one page, so that there is no room for them beside the million.
+            let pages = Messages::new(200, &Shape::payload(8));
+            pages.set_segment_len(1, 0, 7);
+            while other.remember(&pages).is_ok() {
+                other.forget(&pages).unwrap();
+            }
+            die();
+        });
+        while remember(&receiver, &memory).is_err() {}
+    })
+    .was_killed();
+    fits(ENOUGH, &memory);
 }
 
 /// The table of so many is of more than one page, and forgetting may not fail.
