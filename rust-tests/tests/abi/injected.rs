@@ -1,7 +1,10 @@
 //! Copies and allocations that fail, each in its turn.
 
+use rust_tests::sys::inject::Injector;
+use rust_tests::sys::memory::PAGE;
 use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::udp4;
+use rust_tests::sys::process::become_nobody;
 use rust_tests::sys::witness::assert_remembered;
 use rust_tests::sys::{Remember, errno};
 use rust_tests::{needs_injection, needs_remember};
@@ -10,8 +13,7 @@ use rust_tests::{needs_injection, needs_remember};
 const MANY: u32 = 1000;
 
 /// Remembers `array` beside another, and in its own place, with each of the call's steps failing in turn.
-fn survives_all_failures(array: &Messages) {
-    let mut injector = needs_injection!();
+fn survives_all_failures(mut injector: Injector, array: &Messages) {
     let (receiver, sender) = udp4();
     let old = Messages::new(3, &Shape::payload(64));
     for again in [false, true] {
@@ -44,15 +46,49 @@ fn survives_all_failures(array: &Messages) {
     }
 }
 
+/// The same as `nobody`, who may lock no more pages than that takes: none may be lost, and none given back twice.
+fn survives_within(pages: usize, array: &Messages) {
+    let injector = needs_injection!();
+    become_nobody((pages * PAGE) as u64);
+    survives_all_failures(injector, array);
+    let (receiver, _) = udp4();
+    let arrays: Vec<_> = (0..=pages).map(|_| Messages::new(1, &Shape::payload(64))).collect();
+    for array in &arrays[..pages] {
+        receiver.remember(array).expect("the limit is free again");
+    }
+    assert_eq!(errno(receiver.remember(&arrays[pages])), libc::ENOBUFS);
+}
+
+fn equal() -> Messages {
+    Messages::new(3, &Shape::payload(64).name().control(64))
+}
+
+fn unlike() -> Messages {
+    Messages::each(&[Shape::payload(64), Shape::segments(&[20, 20, 20]), Shape::payload(30).name()])
+}
+
 #[test]
 fn equal_messages_or_nothing() {
     needs_remember!();
-    survives_all_failures(&Messages::new(3, &Shape::payload(64).name().control(64)));
+    survives_all_failures(needs_injection!(), &equal());
 }
 
 #[test]
 fn unlike_messages_or_nothing() {
     needs_remember!();
-    let shapes = [Shape::payload(64), Shape::segments(&[20, 20, 20]), Shape::payload(30).name()];
-    survives_all_failures(&Messages::each(&shapes));
+    survives_all_failures(needs_injection!(), &unlike());
+}
+
+/// An array, the one it replaces, and the one beside them.
+#[test]
+fn a_failure_with_equal_messages_charges_nothing() {
+    needs_remember!();
+    survives_within(3, &equal());
+}
+
+/// An array with slots and iovecs, the one it replaces, and the one beside them.
+#[test]
+fn a_failure_with_unlike_messages_charges_nothing() {
+    needs_remember!();
+    survives_within(3 + 3 + 1, &unlike());
 }
