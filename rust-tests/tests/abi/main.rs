@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arguments;
+mod compat;
 mod headers;
 mod injected;
 mod memory;
@@ -11,6 +12,8 @@ mod table;
 
 use std::os::fd::AsRawFd;
 
+use rust_tests::sys::abi::Abi;
+use rust_tests::sys::memory::Mapping;
 use rust_tests::sys::messages::{Messages, Shape};
 use rust_tests::sys::net::udp4;
 use rust_tests::sys::witness::assert_remembered;
@@ -24,8 +27,14 @@ fn three() -> Messages {
 /// An array of `shape` that `spoil` was let at is refused, both as a new one and in the place of an old one.
 #[track_caller]
 fn refuses_shape(expected: i32, n: usize, shape: &Shape, spoil: impl Fn(&Messages)) {
+    refuses_by(Abi::Native, expected, n, shape, spoil);
+}
+
+#[track_caller]
+fn refuses_by(abi: Abi, expected: i32, n: usize, shape: &Shape, spoil: impl Fn(&Messages)) {
     let (receiver, sender) = udp4();
-    let [old, new] = [(); 2].map(|()| Messages::new(n, shape));
+    let map = if abi == Abi::Native { Mapping::new } else { Mapping::low };
+    let [old, new] = [(); 2].map(|()| Messages::with(abi, &vec![shape.clone(); n], map));
     receiver.remember(&old).unwrap();
     for array in [&new, &old] {
         spoil(array);
