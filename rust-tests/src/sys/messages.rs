@@ -52,6 +52,8 @@ pub enum Place {
     Payload(usize),
     /// Where this message's control messages go.
     Control(usize),
+    /// The list of this message's buffers.
+    Iovec(usize),
 }
 
 /// Where a message's buffers are, as offsets in the mapping.
@@ -250,6 +252,12 @@ impl Messages {
         self.layouts[i].control.clone()
     }
 
+    /// Where the list of its buffers is.
+    pub fn iovec(&self, i: usize) -> Range<usize> {
+        let layout = &self.layouts[i];
+        layout.iov..layout.iov + layout.segments.len() * 2 * self.abi.word()
+    }
+
     /// Where a word of a header is, in the memory that holds them.
     pub fn field(&self, i: usize, field: Field) -> Range<usize> {
         let start = self.header(i) + field as usize * self.abi.word();
@@ -276,6 +284,7 @@ impl Messages {
             Place::Header(i) => self.address(i),
             Place::Payload(i) => self.memory.address(self.layouts[i].segments[0].start),
             Place::Control(i) => self.memory.address(self.layouts[i].control.start),
+            Place::Iovec(i) => self.memory.address(self.layouts[i].iov),
         }
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounting;
+mod fetches;
 mod headers;
 mod large;
 mod lifetime;
