@@ -8,6 +8,7 @@ mod fetches;
 mod headers;
 mod large;
 mod lifetime;
+mod overlaps;
 mod owners;
 mod peeks;
 mod races;
