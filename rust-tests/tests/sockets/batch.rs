@@ -40,7 +40,8 @@ impl Way {
 pub struct Batch {
     /// The messages, to look at and to change.
     pub messages: Messages,
-    socket: OwnedFd,
+    /// Whose they are.
+    pub socket: OwnedFd,
     way: Way,
 }
 

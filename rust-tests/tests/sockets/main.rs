@@ -10,6 +10,7 @@ mod controls;
 mod denial;
 mod flags;
 mod injected;
+mod killed;
 mod kinds;
 mod programs;
 mod steering;
