@@ -12,6 +12,7 @@ mod flags;
 mod injected;
 mod killed;
 mod kinds;
+mod overlaps;
 mod programs;
 mod steering;
 mod tracing;
