@@ -134,7 +134,7 @@ mod tests {
         let said = say(&records, &[&stock, &ours]);
         for (sentence, part) in said.iter().zip([
             "takes 0.250 (",
-            "takes 0.990, from 0.990 to 0.990 in 1 shapes (",
+            "of stock's, 0.990, from 0.990 to 0.990 in 1 shapes (",
             "of stock's, 0.950 (",
             "of stock's, 0.800 (",
             "40.0 instructions against 400 at ipv4/64/1000",
