@@ -77,6 +77,45 @@ fn one_program_receives_what_another_sends() {
     }
 }
 
+/// `bench profile` of a cell, of that kernel's build: its line of results, and its flame graph.
+fn profile(cell: &str) -> (Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, svg) = (folder.path().join("results.jsonl"), folder.path().join("graph.svg"));
+    let kernel = kernel();
+    let built = kernel.ancestors().nth(4).unwrap().join("manifest.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["bench", "profile", cell, "--manifest"]).arg(built);
+    command.arg("--json").arg(&json).arg("--svg").arg(&svg);
+    let (code, said) = run(command);
+    assert_eq!(code, Some(0));
+    assert!(said.contains(" instructions a datagram\n"));
+    (lines(&json).remove(0), fs::read_to_string(svg).unwrap())
+}
+
+#[test]
+#[ignore = "boots guests; cargo xtask ci runs it"]
+fn every_kind_of_receiver_has_a_profile() {
+    for (cell, entry, datagrams, instructions) in [
+        // 200 messages and more are followed, in whole calls; a train has 64 datagrams.
+        ("recvmmsg/ipv4/64/8", "__x64_sys_recvmmsg", 200, 1000.0..3000.0),
+        ("io_uring_recv/ipv4/64/64", "__x64_sys_io_uring_enter", 256, 1000.0..3000.0),
+        ("udp_gro/ipv4/64/8", "__x64_sys_recvmmsg", 64 * 200, 20.0..100.0),
+    ] {
+        let (line, graph) = profile(cell);
+        let number = |name: &str| line[name].as_u64().unwrap();
+        assert_eq!(number("datagrams"), datagrams, "{cell}");
+        let stacks = line["stacks"].as_object().unwrap();
+        assert_eq!(stacks.values().map(|count| count.as_u64().unwrap()).sum::<u64>(), number("instructions"));
+        for function in [entry, "udp_recvmsg"] {
+            assert!(stacks.keys().any(|stack| stack.split(';').any(|name| name == function)), "{function}");
+        }
+        assert!(graph.contains("<title>udp_recvmsg ("), "{cell}");
+        let each = line["instructions"].as_f64().unwrap() / line["datagrams"].as_f64().unwrap();
+        assert!(instructions.contains(&each), "{cell}: {each}");
+        assert!(number("taken") < number("branches") && number("branches") < number("instructions"));
+    }
+}
+
 /// The command with guests that are a shell script: each tells of some cells, then ends, or stays for as long as we do if
 /// there is a file `stay`; in the meantime the kernel is built anew. What they booted is in `kernels`.
 fn fake_guests(folder: &Path, guests: &[&str]) -> Command {
