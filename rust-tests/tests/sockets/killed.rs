@@ -34,7 +34,9 @@ fn those_behind_the_one_that_is_being_copied_are_the_next_receivers() {
             die();
         })
         .was_killed();
-        assert_eq!((charged(&receiver), drops(&receiver)), (behind, 1));
+        // What is given back may stay in the account for as long as the reader's queue is not empty.
+        assert!([0, first].contains(&(charged(&receiver) - behind)), "{} charged", charged(&receiver));
+        assert_eq!(drops(&receiver), 1);
         assert_eq!(next_len(&receiver), 3);
         let batch = way.batch(&receiver, 8, &Shape::payload(64));
         assert_eq!(batch.texts(NOW), ["one", "two", "three", "four", "five", "six"]);
