@@ -213,7 +213,7 @@ fn a_fast_path_that_takes_three_percent_more_is_caught() {
 fn the_page_can_be_read_on_any_screen() {
     let folder = tempfile::tempdir().unwrap();
     let sample = fs::read_to_string(report(folder.path())).unwrap();
-    assert_eq!(sample.matches("<figure").count(), 3, "by messages a call, ratios, and latency");
+    assert_eq!(sample.matches("<figure").count(), 4, "by messages a call, by size, ratios, and latency");
     for page in [sample, fs::read_to_string(committed().join("index.html")).unwrap()] {
         can_be_read(&page, folder.path());
     }
