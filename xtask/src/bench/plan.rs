@@ -1,7 +1,7 @@
 //! Which cells are measured on which flavor.
 
 use super::cell::{BASE, Cell, Family, Link, Mix, Receiver, Shape, Size};
-use crate::cli::{Flavor, Shard};
+use crate::cli::{self, Config, Flavor, Shard};
 
 /// Those that receive many messages a call.
 const MANY: [Receiver; 5] = [
@@ -28,6 +28,12 @@ const SIZES: [Size; 7] = [
 /// The flavors that a plan compares.
 pub fn flavors(quick: bool) -> &'static [Flavor] {
     if quick { &[Flavor::Stock, Flavor::Fastnet] } else { &[Flavor::Stock, Flavor::Hints, Flavor::Fastnet] }
+}
+
+/// The flavor whose plan a kernel follows, by its own and its configuration: where `remember_mmsghdr` is left out,
+/// there is nobody to receive by it.
+pub fn like(flavor: Flavor, config: &str) -> Flavor {
+    if config == cli::name(&Config::Off) { Flavor::Stock } else { flavor }
 }
 
 /// The cells that a kernel of that flavor is measured in.
@@ -132,7 +138,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::cli;
 
     fn names(quick: bool, flavor: Flavor) -> Vec<String> {
         cells(quick, flavor).iter().map(Cell::to_string).collect()
@@ -245,5 +250,7 @@ mod tests {
         assert!(remembers(Flavor::Fastnet) > 0);
         let others = cells(false, Flavor::Fastnet).into_iter().filter(|cell| !cell.receiver.needs_remember());
         assert!(others.eq(cells(false, Flavor::Stock)));
+        assert_eq!(like(Flavor::Fastnet, "off"), Flavor::Stock);
+        assert_eq!(like(Flavor::Fastnet, "lean"), Flavor::Fastnet);
     }
 }

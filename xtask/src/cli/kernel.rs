@@ -47,6 +47,8 @@ pub enum Config {
     Vm,
     /// vm without what security and accounting cost on the receive path: for comparison with others' figures.
     Lean,
+    /// vm without the `remember_mmsghdr` system call: what the series costs whoever leaves its option off.
+    Off,
     /// vm, with the kernel's own checkers on: KASAN, UBSAN, lockdep.
     Debug,
     /// vm, counting how often each branch hint is right.

@@ -40,6 +40,7 @@ impl Wanted {
         let (base, names): (_, &[&str]) = match config {
             Config::Vm => ("tinyconfig", &["vm"]),
             Config::Lean => ("tinyconfig", &["lean"]),
+            Config::Off => ("tinyconfig", &["vm", "off"]),
             Config::Debug => ("tinyconfig", &["vm", "debug"]),
             Config::Hints => ("tinyconfig", &["vm", "hints"]),
             Config::Disk => ("tinyconfig", &["vm", "disk"]),

@@ -132,7 +132,8 @@ fn subjects(workspace: &Workspace, arguments: &BenchArgs) -> Result<Vec<Subject>
     let cells = |flavor: Flavor| -> Vec<Cell> {
         let wanted = |cell: &Cell| filter.is_empty() || filter.iter().any(|part| cell.is_called(part));
         let icount = arguments.accel == BenchAccel::Icount;
-        let all = if icount { plan::cells(*quick, flavor) } else { plan::streams(*quick, flavor) };
+        let like = plan::like(flavor, &cli::name(&kernel.config));
+        let all = if icount { plan::cells(*quick, like) } else { plan::streams(*quick, like) };
         let ours = match shard {
             Some(shard) => plan::part(*shard, all),
             None => all,

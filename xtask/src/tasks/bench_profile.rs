@@ -10,7 +10,7 @@ use crate::bench::ledger::Ledger;
 use crate::bench::plan;
 use crate::bench::profile::Profile;
 use crate::bench::watch;
-use crate::cli::{self, Flavor, KernelArgs};
+use crate::cli::{self, Config, Flavor, KernelArgs};
 use crate::exit::{Classify, Exit, error};
 use crate::host::{self, Purpose};
 use crate::kernel;
@@ -30,7 +30,7 @@ pub fn run(
     manifest: Option<&Path>,
 ) -> Result<()> {
     let mut ledger = Ledger::open(json)?;
-    let cell = find(cell, arguments.flavor.unwrap_or(Flavor::Fastnet))?;
+    let cell = find(cell, arguments.flavor.unwrap_or(Flavor::Fastnet), arguments.config)?;
     let built: Manifest = if let Some(file) = manifest {
         host::require(&[Purpose::Guest], arguments.yes)?;
         let context = || format!("{} is no manifest", file.display());
@@ -58,12 +58,16 @@ pub fn run(
 }
 
 /// The cell of the plan that has this name, if its calls can be followed.
-fn find(name: &str, flavor: Flavor) -> Result<Cell> {
+fn find(name: &str, flavor: Flavor, config: Config) -> Result<Cell> {
     let refuse = |why: String| Err(error(Exit::Usage, format!("{name}: {why}")));
-    let cells = [plan::cells(false, flavor), plan::streams(false, flavor)].concat();
+    let config = cli::name(&config);
+    let like = plan::like(flavor, &config);
+    let cells = [plan::cells(false, like), plan::streams(false, like)].concat();
     let Some(cell) = cells.into_iter().find(|cell| cell.to_string() == name) else {
         let flavor = cli::name(&flavor);
-        return refuse(format!("{flavor} has no cell of that name; `bench local --help` tells their names"));
+        return refuse(format!(
+            "{flavor} with config {config} has no cell of that name; `bench local --help` tells their names"
+        ));
     };
     if !cell.shape.link.is_loopback() {
         let why =
@@ -88,23 +92,23 @@ mod tests {
         let cells = plan::cells(false, Flavor::Fastnet).into_iter();
         let receiving = cells.filter(|cell| !cell.to_string().starts_with("remember_"));
         for cell in receiving.filter(|cell| cell.shape.messages <= MOST_MESSAGES) {
-            assert_eq!(find(&cell.to_string(), Flavor::Fastnet).unwrap(), cell);
+            assert_eq!(find(&cell.to_string(), Flavor::Fastnet, Config::Vm).unwrap(), cell);
         }
-        assert!(find("recvmmsg/ipv6/64/8/name", Flavor::Stock).is_ok());
+        assert!(find("recvmmsg/ipv6/64/8/name", Flavor::Stock, Config::Vm).is_ok());
     }
 
     #[test]
     fn a_cell_that_cannot_be_followed_is_refused_with_the_reason() {
         for (name, flavor, why) in [
-            ("remembered/ipv4/64/1000", Flavor::Stock, "stock has no cell of that name"),
-            ("recvmmsg/ipv4", Flavor::Fastnet, "fastnet has no cell of that name"),
+            ("remembered/ipv4/64/1000", Flavor::Stock, "stock with config vm has no cell of that name"),
+            ("recvmmsg/ipv4", Flavor::Fastnet, "fastnet with config vm has no cell of that name"),
             ("recvmmsg/ipv4/64/10000", Flavor::Fastnet, "up to 1000 messages"),
             ("remember_uniform/ipv4/64/1000", Flavor::Fastnet, "receives nothing"),
             ("busy_poll/ipv4/64/1000/veth", Flavor::Fastnet, "over veth one program receives"),
             ("af_xdp/ipv4/64/1/veth", Flavor::Stock, "over veth one program receives"),
             ("recvmmsg/ipv4/64/1/veth", Flavor::Stock, "over veth one program receives"),
         ] {
-            let error = find(name, flavor).unwrap_err();
+            let error = find(name, flavor, Config::Vm).unwrap_err();
             assert_eq!(Exit::of(&error), Exit::Usage.code(), "{name}");
             let said = error.to_string();
             assert!(said.starts_with(name) && said.contains(why), "{said}");

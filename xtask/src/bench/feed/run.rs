@@ -63,8 +63,8 @@ pub fn plan(kernels: &[Kernel], times: u32) -> Vec<Run<'_>> {
     for boot in 1..=times {
         for stamps in [false, true] {
             for way in [Way::Recvmsg, Way::Recvmmsg, Way::Remembered] {
-                let able =
-                    kernels.iter().filter(|kernel| way != Way::Remembered || kernel.flavor == "fastnet");
+                let remembers = |kernel: &&Kernel| kernel.flavor == "fastnet" && kernel.config != "off";
+                let able = kernels.iter().filter(|kernel| way != Way::Remembered || remembers(kernel));
                 runs.extend(able.map(|kernel| Run { kernel, way, stamps, boot }));
             }
         }
@@ -284,5 +284,7 @@ mod tests {
             ]
         );
         assert_eq!((shown.len(), &*shown[19]), (20, "fastnet remembered stamped 2"));
+        let off = [Kernel { config: "off".into(), ..kernel("fastnet") }];
+        assert!(plan(&off, 1).iter().all(|run| run.way != Way::Remembered));
     }
 }

@@ -109,9 +109,9 @@ fn local(commands: &mut Commands, chapters: &[&Chapter<'_>]) {
     let cells = |flavor: &str| -> Vec<Cell> {
         distinct(records().filter(|record| record.origin.flavor == flavor).map(|record| record.cell))
     };
-    let quick = |flavor| match &setting.clock {
-        None => plan::cells(true, flavor),
-        Some(_) => plan::streams(true, flavor),
+    let quick = |flavor| {
+        let like = plan::like(flavor, &setting.config);
+        if setting.clock.is_none() { plan::cells(true, like) } else { plan::streams(true, like) }
     };
     let (kernel, config, accel) = (commands.kernel(&setting.version), &setting.config, &setting.accel);
     let file = commands.file(&format!("local-{}-{config}-{accel}", series(&setting.version)));
