@@ -47,7 +47,7 @@ pub enum Config {
     Vm,
     /// vm without what security and accounting cost on the receive path: for comparison with others' figures.
     Lean,
-    /// vm without the `remember_mmsghdr` system call: what the series costs whoever leaves its option off.
+    /// vm without the `remember_mmsghdr` system call: for `bench`, as the tests insist on it.
     Off,
     /// vm, with the kernel's own checkers on: KASAN, UBSAN, lockdep.
     Debug,
