@@ -30,10 +30,14 @@ pub fn flavors(quick: bool) -> &'static [Flavor] {
     if quick { &[Flavor::Stock, Flavor::Fastnet] } else { &[Flavor::Stock, Flavor::Hints, Flavor::Fastnet] }
 }
 
-/// The flavor whose plan a kernel follows, by its own and its configuration: where `remember_mmsghdr` is left out,
-/// there is nobody to receive by it.
+/// Whether a kernel of that flavor and configuration has `remember_mmsghdr()`.
+pub fn remembers(flavor: &str, config: &str) -> bool {
+    flavor == cli::name(&Flavor::Fastnet) && config != cli::name(&Config::Off)
+}
+
+/// The flavor whose plan a kernel follows: stock's, where nobody can receive by `remember_mmsghdr()`.
 pub fn like(flavor: Flavor, config: &str) -> Flavor {
-    if config == cli::name(&Config::Off) { Flavor::Stock } else { flavor }
+    if remembers(&cli::name(&flavor), config) { flavor } else { Flavor::Stock }
 }
 
 /// The cells that a kernel of that flavor is measured in.

@@ -12,6 +12,7 @@ use super::result::{About, Measured, RealWorld, Way};
 use super::said::Pair;
 use crate::bench::origin::{Guest, Host, Made, Origin};
 use crate::bench::outcome::Outcome;
+use crate::bench::plan::remembers;
 use crate::cli::{self, AccelChoice};
 use crate::exit::{self, Exit};
 use crate::guest::executables::{self, Receivers};
@@ -63,8 +64,9 @@ pub fn plan(kernels: &[Kernel], times: u32) -> Vec<Run<'_>> {
     for boot in 1..=times {
         for stamps in [false, true] {
             for way in [Way::Recvmsg, Way::Recvmmsg, Way::Remembered] {
-                let remembers = |kernel: &&Kernel| kernel.flavor == "fastnet" && kernel.config != "off";
-                let able = kernels.iter().filter(|kernel| way != Way::Remembered || remembers(kernel));
+                let able = kernels
+                    .iter()
+                    .filter(|kernel| way != Way::Remembered || remembers(&kernel.flavor, &kernel.config));
                 runs.extend(able.map(|kernel| Run { kernel, way, stamps, boot }));
             }
         }
