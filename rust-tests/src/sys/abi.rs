@@ -4,7 +4,7 @@ use std::ffi::c_long;
 use std::io;
 use std::os::fd::RawFd;
 
-use crate::sys::{SYS_REMEMBER_MMSGHDR, count};
+use crate::sys::{SYS_REMEMBER_MMSGHDR, count, errno};
 
 /// Marks a number as one of x32's.
 const X32: c_long = 0x4000_0000;
@@ -18,6 +18,8 @@ pub enum Abi {
     X32,
     /// That of a 32-bit process, entered by `int 0x80`.
     Ia32,
+    /// The same before 2038 was thought of: seconds have 32 bits, too.
+    Ia32Time32,
 }
 
 impl Abi {
@@ -26,13 +28,27 @@ impl Abi {
         if self == Self::Native { 8 } else { 4 }
     }
 
-    /// `recvmmsg()`, with a 64-bit timeout.
+    /// Whether this kernel lets such callers in, as far as `recvmmsg()`.
+    pub fn is_there(self) -> bool {
+        let bad_descriptor = u32::MAX as usize;
+        // SAFETY: there is nothing to receive from, and no message to receive into.
+        let result = unsafe { self.syscall(self.recvmmsg(), [bad_descriptor, 0, 0, 0, 0]) };
+        errno(result) != libc::ENOSYS
+    }
+
+    /// `recvmmsg()`.
     pub(crate) fn recvmmsg(self) -> c_long {
         match self {
             Self::Native => libc::SYS_recvmmsg,
             Self::X32 => X32 + 537,
             Self::Ia32 => 417,
+            Self::Ia32Time32 => 337,
         }
+    }
+
+    /// Bytes in the seconds of `recvmmsg()`'s timeout, and in its nanoseconds.
+    pub(crate) fn time_word(self) -> usize {
+        if self == Self::Ia32Time32 { 4 } else { 8 }
     }
 
     /// `remember_mmsghdr()`, with any arguments at all: it only reads what it is given.
@@ -59,7 +75,7 @@ impl Abi {
                 count(result)
             }
 
-            Self::Ia32 => {
+            Self::Ia32 | Self::Ia32Time32 => {
                 // SAFETY: the caller's promise.
                 let result = unsafe { int80(number, arguments) };
                 let error = || i32::try_from(-result).expect("an error number");

@@ -11,7 +11,7 @@ pub const FILL: u8 = 0xa5;
 /// Bytes that must stay as they are, behind each buffer.
 const GUARD: usize = 32;
 /// Room for `recvmmsg()`'s timeout, at the start.
-pub(crate) const TIMEOUT: usize = 16;
+const TIMEOUT: usize = 16;
 
 /// A word of a `struct mmsghdr`, in the order they lie there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::sys::count;
-use crate::sys::messages::{Field, Messages, TIMEOUT};
+use crate::sys::messages::{Field, Messages};
 
 impl Messages {
     /// Receives into all of them; see [`Messages::recv_into`].
@@ -44,9 +44,13 @@ impl Messages {
         let before = self.image();
         let result = self.recv_unchecked(&(0..self.len()), Some(timeout), socket, flags);
         self.check(&before, &(0..self.len()), *result.as_ref().unwrap_or(&0));
-        let left = self.memory().read(0..TIMEOUT);
-        let number = |at: usize| u64::from_ne_bytes(left[at..at + 8].try_into().expect("eight bytes"));
-        (result, Duration::from_secs(number(0)) + Duration::from_nanos(number(8)))
+        let word = self.abi().time_word();
+        let number = |i: usize| {
+            let mut number = [0; 8];
+            number[..word].copy_from_slice(&self.memory().read(i * word..(i + 1) * word));
+            u64::from_le_bytes(number)
+        };
+        (result, Duration::from_secs(number(0)) + Duration::from_nanos(number(1)))
     }
 
     /// Receives into some of them without a look at what became of the memory.
@@ -62,7 +66,10 @@ impl Messages {
     ) -> io::Result<usize> {
         if let Some(timeout) = timeout {
             let words = [timeout.as_secs(), timeout.subsec_nanos().into()];
-            self.memory().write(0, &words.map(u64::to_ne_bytes).concat());
+            let word = self.abi().time_word();
+            for (i, number) in words.into_iter().enumerate() {
+                self.memory().write(i * word, &number.to_le_bytes()[..word]);
+            }
         }
         let fd = usize::try_from(socket.as_raw_fd()).expect("an open socket");
         let flags = flags.cast_unsigned() as usize;
@@ -88,7 +95,7 @@ impl Messages {
         let after = self.image();
         let mut expected = before.to_vec();
         let mut written = |range: Range<usize>| expected[range.clone()].copy_from_slice(&after[range]);
-        written(0..TIMEOUT);
+        written(0..2 * self.abi().time_word());
         for i in some.clone().take(received) {
             let results = Field::RESULTS.map(|field| self.field(i, field));
             results.into_iter().chain(self.filled(i)).for_each(&mut written);

@@ -1,6 +1,7 @@
 //! What callers of 32 bits may say: the same, in words of theirs.
 
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::errno;
@@ -16,8 +17,8 @@ use crate::refuses_by;
 /// Runs a test by each way into the kernel that 32-bit callers have.
 fn by_each(test: impl Fn(Abi)) {
     needs_remember!();
-    let mut abis = vec![Abi::X32, Abi::Ia32];
-    abis.retain(|abi| errno(abi.remember(-1, 0, 0, 0)) != libc::ENOSYS);
+    let mut abis = vec![Abi::X32, Abi::Ia32, Abi::Ia32Time32];
+    abis.retain(|abi| abi.is_there());
     if abis.is_empty() {
         skip!("this kernel has no 32-bit callers");
     }
@@ -114,5 +115,29 @@ fn what_x32_remembers_is_remembered_to_ia32() {
         let array = low(other, 2);
         abi.remember(receiver.as_raw_fd(), array.address(0), array.vlen(), 0).unwrap();
         assert_remembered(&receiver, &sender, &array);
+    });
+}
+
+#[test]
+fn the_timeout_is_read_and_written_as_the_caller_has_it() {
+    const LONG: Duration = Duration::from_secs(1000);
+    by_each(|abi| {
+        let (receiver, sender) = udp4();
+        let array = low(abi, 2);
+        receiver.remember(&array).unwrap();
+        let receive_for = |timeout| {
+            array.reset();
+            array.spoil_all();
+            sender.send(b"one").unwrap();
+            sender.send(b"two").unwrap();
+            array.recv_for(timeout, &receiver, 0)
+        };
+        let (result, left) = receive_for(LONG);
+        assert_eq!(result.unwrap(), 2);
+        assert!(left < LONG && left > LONG / 2, "{left:?}");
+        assert_eq!([array.payload(0), array.payload(1)], [b"one", b"two"]);
+        // No time at all is time for one message.
+        let (result, left) = receive_for(Duration::ZERO);
+        assert_eq!((result.unwrap(), left), (1, Duration::ZERO));
     });
 }
