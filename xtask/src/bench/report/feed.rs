@@ -109,7 +109,7 @@ fn plots(runs: &[(&RealWorld, &Measured)]) -> Result<Markup> {
         }
     }
     Ok(html! { @if !tails.is_empty() {
-        p.legend { @for (name, colour) in &kinds { span { (super::local::swatch(*colour)) (name) } } }
+        p.legend { @for (name, colour) in &kinds { span { (super::plots::swatch(*colour)) (name) } } }
         .plots { figure role="img" aria-label="Latency" {
             figcaption { strong { "Latency" } br; "Which part of all datagrams took longer since the kernel's stamp, all boots of a row together, \
                 those that were lost included and the latest left out. How late they were sent is not in it; where a rate is less \

@@ -2,7 +2,7 @@
 
 use super::super::cell::{Cell, Family, Mix, Receiver, Shape, Size};
 use super::super::chapter::{Chapter, distinct};
-use super::super::statistics::TOLERANCE;
+use super::super::statistics::{Figure, TOLERANCE};
 use super::{losses, number};
 use crate::cli;
 
@@ -48,13 +48,50 @@ pub fn helps(chapter: &Chapter<'_>) -> Vec<String> {
         (format!("over {} {with} the sender's name", family_name(family)), Shape { family, name, ..base })
     });
     said.extend(along("With more to do, 64 bytes, 1000 a call", more.to_vec()));
+    for (receiver, shapes) in peers(chapter) {
+        let parts: Vec<_> = shapes.iter().map(|beside| beside.ours / beside.peer).collect();
+        if let Some(Figure { min, max, .. }) = Figure::of(&parts).filter(|parts| parts.max < 1.0) {
+            said.push(format!(
+                "Less than stock's {} takes in all of {} shapes: {min:.3} to {max:.3} of it.",
+                cli::name(&receiver),
+                parts.len(),
+            ));
+        }
+    }
     said
+}
+
+/// What a shape takes by another way to receive on stock, and into a remembered array.
+struct Beside {
+    shape: Shape,
+    peer: f64,
+    ours: f64,
+}
+
+/// The other ways to receive on stock, each in the shapes that a remembered array was measured in, too.
+fn peers(chapter: &Chapter<'_>) -> Vec<(Receiver, Vec<Beside>)> {
+    let beside = |cell: Cell| {
+        let ours = Cell { receiver: Receiver::Remembered, ..cell };
+        Some(Beside {
+            shape: cell.shape,
+            peer: chapter.figure("stock", cell)?.median,
+            ours: chapter.figure("fastnet", ours)?.median,
+        })
+    };
+    let shapes = |receiver| {
+        let cells = chapter.cells().into_iter().filter(|cell| cell.receiver == receiver);
+        (receiver, cells.filter_map(beside).collect())
+    };
+    distinct(chapter.cells().into_iter().map(|cell| cell.receiver))
+        .into_iter()
+        .filter(|receiver| *receiver != Receiver::Recvmmsg)
+        .map(shapes)
+        .collect()
 }
 
 /// Where a remembered array takes more, saves little, or is beaten; and what the patches cost those who remember nothing.
 pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
     let mut said = Vec::new();
-    let remembered = |shape| chapter.figure("fastnet", Cell { receiver: Receiver::Remembered, shape });
     let mut ratios: Vec<_> = chapter
         .cells()
         .into_iter()
@@ -77,26 +114,17 @@ pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
             tell(&ratios[..ratios.len().min(3)])
         ));
     }
-    for receiver in distinct(chapter.cells().into_iter().map(|cell| cell.receiver)) {
-        if matches!(receiver, Receiver::Remembered | Receiver::RememberUniform | Receiver::RememberScattered)
-        {
-            continue;
-        }
-        let both = |cell: Cell| {
-            Some((cell.shape, chapter.figure("stock", cell)?.median, remembered(cell.shape)?.median))
-        };
-        let cells = chapter.cells().into_iter().filter(|cell| cell.receiver == receiver);
-        let all: Vec<_> = cells.filter_map(both).collect();
-        let cheaper: Vec<_> = all.iter().filter(|(_, peer, ours)| peer < ours).collect();
-        let example = cheaper.iter().find(|(shape, ..)| *shape == chapter.base()).or(cheaper.first());
-        if let Some((shape, peer, ours)) = example {
+    for (receiver, shapes) in peers(chapter) {
+        let cheaper: Vec<_> = shapes.iter().filter(|beside| beside.peer < beside.ours).collect();
+        let example = cheaper.iter().find(|beside| beside.shape == chapter.base()).or(cheaper.first());
+        if let Some(Beside { shape, peer, ours }) = example {
             let trains =
                 if receiver == Receiver::UdpGro { ", of trains of equal sizes from one sender" } else { "" };
             said.push(format!(
                 "Stock's {}{trains} takes less in {} of {} shapes: {} against {} at {shape}.",
                 cli::name(&receiver),
                 cheaper.len(),
-                all.len(),
+                shapes.len(),
                 number(*peer),
                 number(*ours),
             ));
@@ -175,6 +203,7 @@ mod tests {
     fn what_helps_is_said_and_what_does_not_too() {
         let (helps, limits) = said(400.0, 1590.0, 40.0);
         assert!(helps.contains("takes 400 instructions") && helps.contains("1600: 0.250 of it"), "{helps}");
+        assert!(!helps.contains("udp_gro"), "{helps}");
         assert!(limits.contains("Never more"), "{limits}");
         assert!(limits.contains("udp_gro") && limits.contains("40.0 against 400"), "{limits}");
         assert!(limits.contains("0.994 of stock's") && limits.contains("0 of 1 cells"), "{limits}");
@@ -182,7 +211,9 @@ mod tests {
 
     #[test]
     fn where_it_takes_more_is_said() {
-        let (_, limits) = said(1616.0, 1632.0, 2000.0);
+        let (helps, limits) = said(1616.0, 1632.0, 2000.0);
+        let less = "Less than stock's udp_gro takes in all of 1 shapes: 0.808 to 0.808 of it.";
+        assert!(helps.contains(less), "{helps}");
         assert!(limits.contains("It takes more than stock recvmmsg(): 1.010 at ipv4/64/1000"), "{limits}");
         assert!(!limits.contains("udp_gro"), "{limits}");
         assert!(limits.contains("1.020 of stock's") && limits.contains("1 of 1 cells"), "{limits}");

@@ -11,6 +11,7 @@ mod local;
 pub mod page;
 mod palette;
 mod plot;
+mod plots;
 pub mod summary;
 mod tables;
 mod words;

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::chapter::{Chapter, chapters, records};
 use super::super::result::Line;
-use super::{Others, again, conclusion, environment, feed, findings, inside, local, palette, words};
+use super::{Others, again, conclusion, environment, feed, findings, inside, local, palette, plots, words};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -66,7 +66,7 @@ fn chapter(chapter: &Chapter<'_>) -> Result<Markup> {
                 }
             }
             @if setting.link.is_loopback() { (local::paper(chapter)) }
-            (local::plots(chapter)?)
+            (plots::of(chapter)?)
             (local::remembering(chapter))
             (local::all(chapter))
             @for (title, lines) in findings::flaws(chapter) {
