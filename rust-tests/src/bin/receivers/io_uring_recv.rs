@@ -1,11 +1,9 @@
 //! `io_uring`'s multishot `recv`: no word of who sent a datagram.
 
 use std::io;
-use std::os::fd::AsRawFd;
 
 use anyhow::Result;
 use io_uring::opcode;
-use io_uring::types::Fd;
 
 use crate::feed::Message;
 use crate::measure::Bench;
@@ -19,8 +17,7 @@ struct Receiver(Ring);
 pub fn measure(bench: Bench) -> Result<Vec<Round>> {
     bench.measure(|bench| {
         let mut ring = Ring::new(bench.messages(), bench.buffer_len(), bench.wanted())?;
-        let socket = bench.socket()?;
-        ring.arm(opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP).build())?;
+        ring.arm(bench.socket()?, |socket| opcode::RecvMulti::new(socket, GROUP).build())?;
         Ok(Receiver(ring))
     })
 }

@@ -1,11 +1,10 @@
 //! `io_uring`'s multishot `recvmsg`: each buffer begins with a header and, if asked for, the sender's address.
 
 use std::io;
-use std::os::fd::AsRawFd;
 
 use anyhow::{Result, anyhow, ensure};
 use io_uring::opcode;
-use io_uring::types::{Fd, RecvMsgOut};
+use io_uring::types::RecvMsgOut;
 
 use crate::array::NAME;
 use crate::feed::Message;
@@ -19,8 +18,8 @@ const HEADER: usize = 16;
 
 struct Receiver {
     ring: Ring,
-    /// What the request has room for beside the payload.
-    layout: libc::msghdr,
+    /// What the request has room for beside the payload; behind a pointer, as each new start of it looks there.
+    layout: Box<libc::msghdr>,
 }
 
 /// Measures it.
@@ -28,11 +27,11 @@ pub fn measure(bench: Bench) -> Result<Vec<Round>> {
     bench.measure(|bench| {
         let name = if bench.name() { NAME } else { 0 };
         // SAFETY: all zero is a valid msghdr, a struct of integers and pointers.
-        let mut layout: libc::msghdr = unsafe { std::mem::zeroed() };
+        let mut layout: Box<libc::msghdr> = unsafe { Box::new(std::mem::zeroed()) };
         layout.msg_namelen = name.try_into()?;
         let mut ring = Ring::new(bench.messages(), HEADER + name + bench.buffer_len(), bench.wanted())?;
-        let socket = bench.socket()?;
-        ring.arm(opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), &raw const layout, GROUP).build())?;
+        let request = |socket| opcode::RecvMsgMulti::new(socket, &raw const *layout, GROUP).build();
+        ring.arm(bench.socket()?, request)?;
         Ok(Receiver { ring, layout })
     })
 }

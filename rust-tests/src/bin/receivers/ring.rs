@@ -5,11 +5,13 @@
 //! reading `msg_len` is with `recvmmsg()`.
 
 use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, Result, bail};
 use io_uring::squeue::Entry;
-use io_uring::types::BufRingEntry;
+use io_uring::types::{BufRingEntry, Fd};
 use io_uring::{IoUring, cqueue};
 use rust_tests::skip;
 use rust_tests::sys::memory::Mapping;
@@ -29,7 +31,8 @@ pub struct Ring {
     mask: u16,
     tail: u16,
     want: usize,
-    request: Option<Entry>,
+    /// What receives, and from where: the request may have to be made again.
+    request: Option<(UdpSocket, Entry)>,
 }
 
 impl Ring {
@@ -59,9 +62,10 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Starts the request that receives.
-    pub fn arm(&mut self, request: Entry) -> Result<()> {
-        self.request = Some(request);
+    /// Starts the request that receives from a socket. What else it points to must outlive the ring.
+    pub fn arm(&mut self, socket: UdpSocket, request: impl FnOnce(Fd) -> Entry) -> Result<()> {
+        let request = request(Fd(socket.as_raw_fd()));
+        self.request = Some((socket, request));
         self.push()?;
         self.uring.submit().context("io_uring_enter")?;
         Ok(())
@@ -69,8 +73,8 @@ impl Ring {
 
     /// Has the next call start the request.
     fn push(&mut self) -> Result<()> {
-        let request = self.request.as_ref().context("no request")?;
-        // SAFETY: what it points to outlives the ring, and its buffers are the ring's.
+        let (_, request) = self.request.as_ref().context("no request")?;
+        // SAFETY: its socket and its buffers are the ring's, and what else it points to outlives the ring.
         unsafe { self.uring.submission().push(request) }.context("submitting")
     }
 
