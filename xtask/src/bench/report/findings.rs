@@ -2,7 +2,7 @@
 
 use super::super::cell::{Cell, Family, Mix, Receiver, Shape, Size};
 use super::super::chapter::{Chapter, distinct};
-use super::super::statistics::{Figure, TOLERANCE};
+use super::super::statistics::{Figure, Interval, Ratio, TOLERANCE};
 use super::{losses, number};
 use crate::cli;
 
@@ -49,8 +49,9 @@ pub fn helps(chapter: &Chapter<'_>) -> Vec<String> {
     });
     said.extend(along("With more to do, 64 bytes, 1000 a call", more.to_vec()));
     for (receiver, shapes) in peers(chapter) {
-        let parts: Vec<_> = shapes.iter().map(|beside| beside.ours / beside.peer).collect();
-        if let Some(Figure { min, max, .. }) = Figure::of(&parts).filter(|parts| parts.max < 1.0) {
+        let always = shapes.iter().all(|beside| beside.ours.max < beside.peer.min);
+        let parts: Vec<_> = shapes.iter().map(|beside| beside.ours.median / beside.peer.median).collect();
+        if let Some(Figure { min, max, .. }) = Figure::of(&parts).filter(|_| always) {
             said.push(format!(
                 "Less than stock's {} takes in all of {} shapes: {min:.3} to {max:.3} of it.",
                 cli::name(&receiver),
@@ -61,11 +62,12 @@ pub fn helps(chapter: &Chapter<'_>) -> Vec<String> {
     said
 }
 
-/// What a shape takes by another way to receive on stock, and into a remembered array.
+/// What a shape takes by another way to receive on stock, and into a remembered array. One takes less than the other if
+/// the most of it does than the least of the other, in whatever boot and round.
 struct Beside {
     shape: Shape,
-    peer: f64,
-    ours: f64,
+    peer: Figure,
+    ours: Figure,
 }
 
 /// The other ways to receive on stock, each in the shapes that a remembered array was measured in, too.
@@ -74,8 +76,8 @@ fn peers(chapter: &Chapter<'_>) -> Vec<(Receiver, Vec<Beside>)> {
         let ours = Cell { receiver: Receiver::Remembered, ..cell };
         Some(Beside {
             shape: cell.shape,
-            peer: chapter.figure("stock", cell)?.median,
-            ours: chapter.figure("fastnet", ours)?.median,
+            peer: chapter.figure("stock", cell)?,
+            ours: chapter.figure("fastnet", ours)?,
         })
     };
     let shapes = |receiver| {
@@ -96,26 +98,37 @@ pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
         .cells()
         .into_iter()
         .filter(|cell| cell.receiver == Receiver::Remembered)
-        .filter_map(|cell| Some((cell.shape, chapter.ratio("fastnet", cell)?.median)))
+        .filter_map(|cell| Some((cell.shape, chapter.ratio("fastnet", cell)?)))
         .collect();
-    ratios.sort_by(|one, other| other.1.total_cmp(&one.1));
-    let tell = |ratios: &[(Shape, f64)]| {
+    ratios.sort_by(|one, other| other.1.median.total_cmp(&one.1.median));
+    let tell = |ratios: &[&(Shape, Ratio)]| {
         let each: Vec<_> =
-            ratios.iter().take(5).map(|(shape, ratio)| format!("{ratio:.3} at {shape}")).collect();
+            ratios.iter().take(5).map(|(shape, ratio)| format!("{:.3} at {shape}", ratio.median)).collect();
         let more = ratios.len().saturating_sub(5);
         if more > 0 { format!("{}, and {more} more", each.join(", ")) } else { each.join(", ") }
     };
-    let more_than_stock = ratios.iter().take_while(|(_, ratio)| *ratio > 1.0).count();
-    if more_than_stock > 0 {
-        said.push(format!("It takes more than stock recvmmsg(): {}.", tell(&ratios[..more_than_stock])));
-    } else if !ratios.is_empty() {
+    let of = |is: fn(Interval) -> bool| -> Vec<_> {
+        ratios.iter().filter(|(_, ratio)| ratio.ends.is_some_and(is)).collect()
+    };
+    let more = of(|ends| ends.low > 1.0);
+    let untold = of(|ends| (ends.low..=ends.high).contains(&1.0));
+    if !more.is_empty() {
+        said.push(format!("It takes more than stock recvmmsg(): {}.", tell(&more)));
+    }
+    if !untold.is_empty() {
         said.push(format!(
-            "Never more than stock recvmmsg() takes; it saves least at: {}.",
-            tell(&ratios[..ratios.len().min(3)])
+            "More or less than stock recvmmsg(), the boots do not tell, in {} of {} shapes: {}.",
+            untold.len(),
+            ratios.len(),
+            tell(&untold)
         ));
     }
+    let least: Vec<_> = ratios.iter().take(3).collect();
+    if !least.is_empty() && of(|ends| ends.high < 1.0).len() == ratios.len() {
+        said.push(format!("Never more than stock recvmmsg() takes; it saves least at: {}.", tell(&least)));
+    }
     for (receiver, shapes) in peers(chapter) {
-        let cheaper: Vec<_> = shapes.iter().filter(|beside| beside.peer < beside.ours).collect();
+        let cheaper: Vec<_> = shapes.iter().filter(|beside| beside.peer.max < beside.ours.min).collect();
         let example = cheaper.iter().find(|beside| beside.shape == chapter.base()).or(cheaper.first());
         if let Some(Beside { shape, peer, ours }) = example {
             let trains =
@@ -125,8 +138,8 @@ pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
                 cli::name(&receiver),
                 cheaper.len(),
                 shapes.len(),
-                number(*peer),
-                number(*ours),
+                number(peer.median),
+                number(ours.median),
             ));
         }
     }
@@ -217,5 +230,27 @@ mod tests {
         assert!(limits.contains("It takes more than stock recvmmsg(): 1.010 at ipv4/64/1000"), "{limits}");
         assert!(!limits.contains("udp_gro"), "{limits}");
         assert!(limits.contains("1.020 of stock's") && limits.contains("1 of 1 cells"), "{limits}");
+    }
+
+    #[test]
+    fn what_boots_do_not_tell_is_said_to_be_untold() {
+        let boots = |flavor, receiver, medians: [f64; 3]| {
+            (1..).zip(medians).map(move |(boot, median)| Record::sample(flavor, receiver, 1000, boot, median))
+        };
+        let records: Vec<_> = boots("stock", Receiver::Recvmmsg, [1600.0, 1650.0, 1700.0])
+            .chain(boots("stock", Receiver::Recv, [1610.0, 1640.0, 1690.0]))
+            .chain(boots("fastnet", Receiver::Remembered, [1600.0, 1650.0, 1690.0]))
+            .collect();
+        let chapter = &chapters(&records)[0];
+        let limits = limits(chapter).join("\n");
+        assert!(
+            limits.contains("the boots do not tell, in 1 of 1 shapes: 1.000 at ipv4/64/1000."),
+            "{limits}"
+        );
+        assert!(!limits.contains("Never more") && !limits.contains("It takes more"), "{limits}");
+        assert!(
+            !limits.contains("Stock's recv") && !helps(chapter).join("").contains("Less than"),
+            "{limits}"
+        );
     }
 }
