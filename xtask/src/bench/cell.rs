@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli;
 
 /// A way to receive; or, the last two, to remember.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[value(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Receiver {
@@ -49,7 +49,7 @@ impl Receiver {
 }
 
 /// IPv4 or IPv6.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[value(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
@@ -58,7 +58,7 @@ pub enum Family {
 }
 
 /// The bytes in a datagram.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 pub enum Size {
     /// Every datagram has as many.
@@ -68,7 +68,7 @@ pub enum Size {
 }
 
 /// Sizes that are not one.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mix {
     /// 20 to 76 bytes, each as often as any other.
@@ -85,7 +85,7 @@ impl fmt::Display for Size {
 }
 
 /// What is between the two programs.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[value(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Link {
@@ -113,7 +113,7 @@ impl Link {
 }
 
 /// What is received, whoever receives it: cells of equal shape can be compared.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub struct Shape {
     /// IPv4 or IPv6.
     pub family: Family,
@@ -129,7 +129,7 @@ pub struct Shape {
 }
 
 /// One measurement to make.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub struct Cell {
     /// Who receives.
     pub receiver: Receiver,

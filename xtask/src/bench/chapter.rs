@@ -1,5 +1,9 @@
 //! Records that can be compared: of one Linux, one configuration, one guest, one link.
 
+use std::hash::Hash;
+
+use indexmap::{IndexMap, IndexSet};
+
 use super::cell::{BASE, Cell, Link, Receiver, Shape};
 use super::origin::{Host, version};
 use super::outcome::Outcome;
@@ -48,6 +52,8 @@ pub struct Chapter<'a> {
     pub setting: Setting,
     /// In the order they came.
     pub records: Vec<&'a Record>,
+    /// The same, by the flavor and the cell that they are of.
+    of: IndexMap<&'a str, IndexMap<Cell, Vec<&'a Record>>>,
 }
 
 /// Sorts records into chapters, in the order of their first coming.
@@ -55,10 +61,13 @@ pub fn chapters<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Chapte
     let mut chapters: Vec<Chapter<'a>> = Vec::new();
     for record in records {
         let setting = Setting::of(record);
-        match chapters.iter_mut().find(|chapter| chapter.setting == setting) {
-            Some(chapter) => chapter.records.push(record),
-            None => chapters.push(Chapter { setting, records: vec![record] }),
-        }
+        let place = chapters.iter().position(|chapter| chapter.setting == setting).unwrap_or_else(|| {
+            chapters.push(Chapter { setting, records: Vec::new(), of: IndexMap::new() });
+            chapters.len() - 1
+        });
+        let Chapter { records, of, .. } = &mut chapters[place];
+        records.push(record);
+        of.entry(record.origin.flavor.as_str()).or_default().entry(record.cell).or_default().push(record);
     }
     chapters
 }
@@ -71,15 +80,17 @@ pub fn records(lines: &[Line]) -> impl Iterator<Item = &Record> {
     })
 }
 
-impl Chapter<'_> {
+impl<'a> Chapter<'a> {
     /// The shape that most is told of.
     pub fn base(&self) -> Shape {
         Shape { link: self.setting.link, ..BASE }
     }
 
-    /// The flavors, stock first.
-    pub fn flavors(&self) -> Vec<&str> {
-        flavors(&self.records)
+    /// The flavors, stock first: the others are told by their ratio to it.
+    pub fn flavors(&self) -> Vec<&'a str> {
+        let mut flavors: Vec<_> = self.of.keys().copied().collect();
+        flavors.sort_by_key(|flavor| *flavor != "stock");
+        flavors
     }
 
     /// The cells, of every flavor.
@@ -87,14 +98,28 @@ impl Chapter<'_> {
         distinct(self.records.iter().map(|record| record.cell))
     }
 
+    /// The cells of a flavor.
+    pub fn cells_of(&self, flavor: &str) -> Vec<Cell> {
+        self.of.get(flavor).into_iter().flat_map(IndexMap::keys).copied().collect()
+    }
+
+    fn of(&self, flavor: &str, cell: Cell) -> &[&'a Record] {
+        self.of.get(flavor).and_then(|cells| cells.get(&cell)).map_or(&[], Vec::as_slice)
+    }
+
     /// What a flavor's cell was measured at, a boot each.
-    pub fn boots(&self, flavor: &str, cell: Cell) -> Vec<&Measured> {
-        boots(&self.records, flavor, cell).collect()
+    pub fn boots(&self, flavor: &str, cell: Cell) -> impl Iterator<Item = &Measured> {
+        self.of(flavor, cell).iter().filter_map(|record| record.measured())
+    }
+
+    /// The medians of a flavor's cell, a boot each.
+    pub fn medians(&self, flavor: &str, cell: Cell) -> Vec<f64> {
+        self.boots(flavor, cell).map(|boot| boot.figure.median).collect()
     }
 
     /// The median of the boots, between the least and the most of all their rounds.
     pub fn figure(&self, flavor: &str, cell: Cell) -> Option<Figure> {
-        let figures: Vec<_> = self.boots(flavor, cell).iter().map(|boot| boot.figure).collect();
+        let figures: Vec<_> = self.boots(flavor, cell).map(|boot| boot.figure).collect();
         let of = |part: fn(&Figure) -> f64| Figure::of(&figures.iter().map(part).collect::<Vec<_>>());
         Some(Figure {
             min: of(|figure| figure.min)?.min,
@@ -110,8 +135,7 @@ impl Chapter<'_> {
         let of_stock = Cell { receiver: Receiver::Recvmmsg, ..cell };
         let stock = self.figure("stock", of_stock)?;
         let Figure { min, median, max } = self.figure(flavor, cell)?;
-        let medians = |flavor, cell| medians(&self.records, flavor, cell);
-        let interval = Interval::of_ratio(&medians(flavor, cell), &medians("stock", of_stock));
+        let interval = Interval::of_ratio(&self.medians(flavor, cell), &self.medians("stock", of_stock));
         let worst = Interval { low: min / stock.max, high: max / stock.min };
         let ends = interval.or((self.setting.unit == Unit::Instructions).then_some(worst));
         Some(Ratio { median: median / stock.median, ends })
@@ -119,64 +143,33 @@ impl Chapter<'_> {
 
     /// Whether it can be told how far measurements of a flavor's cell are apart: of instructions each boot has rounds.
     pub fn repeats(&self, flavor: &str, cell: Cell) -> bool {
-        self.setting.unit == Unit::Instructions || self.boots(flavor, cell).len() >= Interval::LEAST_RUNS
+        self.setting.unit == Unit::Instructions || self.boots(flavor, cell).count() >= Interval::LEAST_RUNS
     }
 
-    /// Whether datagrams were lost behind a ratio.
+    /// Whether a run lost datagrams behind a ratio: of the cell itself, or of stock's that it is a part of. Whoever loses
+    /// receives less, and is not as cheap as it looks.
     pub fn lossy(&self, flavor: &str, cell: Cell) -> bool {
-        lossy(&self.records, flavor, cell)
+        let stock = self.boots("stock", Cell { receiver: Receiver::Recvmmsg, ..cell });
+        self.boots(flavor, cell).chain(stock).any(|boot| boot.lost > 0)
     }
 
     /// Whether a flavor's cell failed in a boot.
     pub fn failed(&self, flavor: &str, cell: Cell) -> bool {
-        of(&self.records, flavor, cell).any(|record| record.outcome.failed())
+        self.of(flavor, cell).iter().any(|record| record.outcome.failed())
     }
 
     /// Why a flavor's cell has no figure, if something was said.
-    pub fn reason(&self, flavor: &str, cell: Cell) -> Option<&str> {
-        of(&self.records, flavor, cell).find_map(|record| match &record.outcome {
+    pub fn reason(&self, flavor: &str, cell: Cell) -> Option<&'a str> {
+        self.of(flavor, cell).iter().find_map(|record| match &record.outcome {
             Outcome::Measured(_) => None,
             Outcome::Skipped { why } | Outcome::Failed { why, .. } => Some(why.as_str()),
         })
     }
 }
 
-/// The flavors, stock first: the others are told by their ratio to it.
-pub fn flavors<'a>(records: &[&'a Record]) -> Vec<&'a str> {
-    let mut flavors = distinct(records.iter().map(|record| record.origin.flavor.as_str()));
-    flavors.sort_by_key(|flavor| *flavor != "stock");
-    flavors
-}
-
-fn of<'a>(records: &[&'a Record], flavor: &str, cell: Cell) -> impl Iterator<Item = &'a Record> {
-    records.iter().copied().filter(move |record| record.origin.flavor == flavor && record.cell == cell)
-}
-
-fn boots<'a>(records: &[&'a Record], flavor: &str, cell: Cell) -> impl Iterator<Item = &'a Measured> {
-    of(records, flavor, cell).filter_map(Record::measured)
-}
-
-/// The medians of a flavor's cell, a boot each.
-pub fn medians(records: &[&Record], flavor: &str, cell: Cell) -> Vec<f64> {
-    boots(records, flavor, cell).map(|boot| boot.figure.median).collect()
-}
-
-/// Whether a run lost datagrams behind a ratio: of the cell itself, or of stock's that it is a part of. Whoever loses
-/// receives less, and is not as cheap as it looks.
-pub fn lossy(records: &[&Record], flavor: &str, cell: Cell) -> bool {
-    let stock = boots(records, "stock", Cell { receiver: Receiver::Recvmmsg, ..cell });
-    boots(records, flavor, cell).chain(stock).any(|boot| boot.lost > 0)
-}
-
 /// Each once, in the order of their first coming.
-pub fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut seen = Vec::new();
-    for item in items {
-        if !seen.contains(&item) {
-            seen.push(item);
-        }
-    }
-    seen
+pub fn distinct<T: Eq + Hash>(items: impl Iterator<Item = T>) -> Vec<T> {
+    items.collect::<IndexSet<_>>().into_iter().collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use super::cell::{Cell, Receiver};
-use super::chapter::{Chapter, Setting, chapters, medians, records};
+use super::chapter::{Chapter, Setting, chapters, records};
 use super::origin::series;
 use super::result::Line;
 use super::statistics::apart;
@@ -142,7 +142,7 @@ fn wobble(chapter: &Chapter<'_>, flavor: &str, cell: Cell) -> f64 {
     if !chapter.repeats(flavor, cell) {
         return f64::INFINITY;
     }
-    apart(&medians(&chapter.records, flavor, cell))
+    apart(&chapter.medians(flavor, cell))
 }
 
 #[cfg(test)]

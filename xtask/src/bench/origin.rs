@@ -133,7 +133,7 @@ pub fn series(release: &str) -> &str {
 }
 
 /// The machine below the guest.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub struct Host {
     /// As many threads can run at once.
     pub cores: usize,

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::verdicts::explain;
 use crate::bench::cell::Cell;
+use crate::bench::chapter::{Chapter, chapters};
 use crate::bench::ledger::Ledger;
 use crate::bench::origin::Made;
 use crate::bench::plan;
@@ -75,7 +76,8 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         };
         println!("\n{what}; consoles: {}", consoles.display());
     }
-    println!("{}", report::tables(&records));
+    let chapters = chapters(records.iter().copied());
+    println!("{}", chapters.iter().map(report::tables).collect::<String>());
     if bench.stream.is_some() {
         let losses = report::losses(&records);
         println!("{} of {} runs lost datagrams", losses.len(), records.len());
@@ -83,19 +85,20 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
             println!("{line}");
         }
     } else {
-        disagreements(&records);
+        disagreements(&chapters);
     }
     end.map_or(Ok(()), |exit| Err(exit::said(exit)))
 }
 
 /// Tells which cells do not repeat.
-fn disagreements(records: &[&Record]) {
-    let (differ, repeated) = report::disagreements(records);
-    if repeated > 0 {
-        println!("{} of {repeated} cells differ by more than 0.5 % from boot to boot", differ.len());
-    }
-    for line in differ {
-        println!("{line}");
+fn disagreements(chapters: &[Chapter<'_>]) {
+    for (differ, repeated) in chapters.iter().map(report::disagreements) {
+        if repeated > 0 {
+            println!("{} of {repeated} cells differ by more than 0.5 % from boot to boot", differ.len());
+        }
+        for line in differ {
+            println!("{line}");
+        }
     }
 }
 

@@ -128,7 +128,7 @@ impl RealWorld {
 }
 
 /// What runs must share to be compared: who receives, and how, is all that they may differ in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Setting<'a> {
     /// Linux's own version, whatever the flavor.
     pub version: &'a str,

@@ -93,6 +93,29 @@ fn peers(chapter: &Chapter<'_>) -> Vec<(Receiver, Vec<Beside>)> {
 
 /// Where a remembered array takes more, saves little, or is beaten; and what the patches cost those who remember nothing.
 pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
+    let mut said = beside_stock(chapter);
+    for (receiver, shapes) in peers(chapter) {
+        let cheaper: Vec<_> = shapes.iter().filter(|beside| beside.peer.max < beside.ours.min).collect();
+        let example = cheaper.iter().find(|beside| beside.shape == chapter.base()).or(cheaper.first());
+        if let Some(Beside { shape, peer, ours }) = example {
+            let trains =
+                if receiver == Receiver::UdpGro { ", of trains of equal sizes from one sender" } else { "" };
+            said.push(format!(
+                "Stock's {}{trains} takes less in {} of {} shapes: {} against {} at {shape}.",
+                cli::name(&receiver),
+                cheaper.len(),
+                shapes.len(),
+                number(peer.median),
+                number(ours.median),
+            ));
+        }
+    }
+    said.extend(unremembered(chapter));
+    said
+}
+
+/// Where a remembered array takes more than stock's `recvmmsg()`, may do so, or saves least.
+fn beside_stock(chapter: &Chapter<'_>) -> Vec<String> {
     let mut said = Vec::new();
     let mut ratios: Vec<_> = chapter
         .cells()
@@ -127,23 +150,6 @@ pub fn limits(chapter: &Chapter<'_>) -> Vec<String> {
     if !least.is_empty() && of(|ends| ends.high < 1.0).len() == ratios.len() {
         said.push(format!("Never more than stock recvmmsg() takes; it saves least at: {}.", tell(&least)));
     }
-    for (receiver, shapes) in peers(chapter) {
-        let cheaper: Vec<_> = shapes.iter().filter(|beside| beside.peer.max < beside.ours.min).collect();
-        let example = cheaper.iter().find(|beside| beside.shape == chapter.base()).or(cheaper.first());
-        if let Some(Beside { shape, peer, ours }) = example {
-            let trains =
-                if receiver == Receiver::UdpGro { ", of trains of equal sizes from one sender" } else { "" };
-            said.push(format!(
-                "Stock's {}{trains} takes less in {} of {} shapes: {} against {} at {shape}.",
-                cli::name(&receiver),
-                cheaper.len(),
-                shapes.len(),
-                number(peer.median),
-                number(ours.median),
-            ));
-        }
-    }
-    said.extend(unremembered(chapter));
     said
 }
 

@@ -101,8 +101,8 @@ pub fn remembering(chapter: &Chapter<'_>) -> Markup {
     let remembers =
         |cell: &Cell| matches!(cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered);
     let of = |cell: Cell| {
-        let boots = chapter.boots("fastnet", cell);
-        Some((cell, chapter.figure("fastnet", cell)?, boots.iter().find_map(|boot| boot.bytes)))
+        let bytes = chapter.boots("fastnet", cell).find_map(|boot| boot.bytes);
+        Some((cell, chapter.figure("fastnet", cell)?, bytes))
     };
     let rows: Vec<_> = chapter.cells().into_iter().filter(remembers).filter_map(of).collect();
     html! { @if !rows.is_empty() {
@@ -131,7 +131,7 @@ pub fn all(chapter: &Chapter<'_>) -> Markup {
 }
 
 fn cells(chapter: &Chapter<'_>, flavor: &str) -> Markup {
-    let of = chapter.records.iter().filter(|record| record.origin.flavor == flavor).map(|record| record.cell);
+    let of = chapter.cells_of(flavor).into_iter();
     let of: Vec<_> = of.filter(|cell| chapter.figure(flavor, *cell).is_some()).collect();
     let receivers = distinct(of.iter().map(|cell| cell.receiver));
     html! { .wide { table.numbers {

@@ -10,7 +10,7 @@ use plotters::style::RGBColor;
 use super::super::cell::Receiver;
 
 /// A colour, and what stands for it on a dark page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Colour {
     day: [u8; 3],
     night: [u8; 3],

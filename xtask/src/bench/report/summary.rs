@@ -39,7 +39,7 @@ pub fn summary(lines: &[Line], made: &str) -> Result<String> {
             text += &paper(chapter);
         }
         text += "\n### Every cell\n";
-        text += &tables(&chapter.records);
+        text += &tables(chapter);
         for (title, lines) in findings::flaws(chapter) {
             if !lines.is_empty() {
                 let _ = write!(text, "\n### {title}\n\n- {}\n", lines.join("\n- "));

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::cell::{Cell, Link, Receiver, Shape};
-use super::super::chapter::{distinct, flavors, lossy, medians};
+use super::super::cell::{Cell, Receiver, Shape};
+use super::super::chapter::{Chapter, distinct};
 use super::super::origin::Origin;
 use super::super::outcome::Outcome;
 use super::super::result::{Measured, Record};
@@ -32,72 +32,68 @@ pub fn line(record: &Record) -> String {
     }
 }
 
-/// The tables: one a link and a kernel, a row a shape, a column a receiver.
-pub fn tables(records: &[&Record]) -> String {
-    let links = distinct(records.iter().map(|record| record.cell.shape.link)).into_iter();
-    let over = |link| records.iter().copied().filter(move |record| record.cell.shape.link == link);
-    links.map(|link| of_link(link, &over(link).collect::<Vec<_>>())).collect()
-}
-
-fn of_link(link: Link, records: &[&Record]) -> String {
+/// The tables of a chapter: one a kernel, a row a shape, a column a receiver.
+pub fn tables(chapter: &Chapter<'_>) -> String {
     let mut text = String::new();
-    for flavor in flavors(records) {
-        let of: Vec<_> = records.iter().copied().filter(|record| record.origin.flavor == flavor).collect();
-        let receiving: Vec<_> = of.iter().filter(|record| !remembers(record)).copied().collect();
-        if let Some((first, measured)) = of.iter().find_map(|record| Some((record, record.measured()?))) {
+    for flavor in chapter.flavors() {
+        let mut of = chapter.records.iter().filter(|record| record.origin.flavor == flavor);
+        if let Some((first, measured)) = of.find_map(|record| Some((record, record.measured()?))) {
             let Origin { release, config, accel, cpu, qemu, .. } = &first.origin;
+            let over = chapter.setting.link.over();
             // Writing to a String cannot fail, here and below.
-            let _ =
-                write!(text, "\n**{release}**, config {config}{}: {} a datagram", link.over(), measured.unit);
+            let _ = write!(text, "\n**{release}**, config {config}{over}: {} a datagram", measured.unit);
             let _ = writeln!(text, " ({accel}, CPU {cpu}, {qemu})");
         }
+        let (remembering, receiving): (Vec<_>, Vec<_>) =
+            chapter.cells_of(flavor).into_iter().partition(|cell| remembers(*cell));
         if !receiving.is_empty() {
-            text += &table(&receiving, records);
+            text += &table(chapter, flavor, &receiving);
         }
-        text += &remembering(flavor, &of);
+        text += &remembered(chapter, flavor, &remembering);
     }
     text
 }
 
 /// What `remember_mmsghdr()` itself costs.
-fn remembering(flavor: &str, records: &[&Record]) -> String {
+fn remembered(chapter: &Chapter<'_>, flavor: &str, cells: &[Cell]) -> String {
     let mut text = String::new();
-    let cells = records.iter().filter(|record| remembers(record)).map(|record| record.cell);
-    for cell @ Cell { receiver, shape } in distinct(cells) {
+    for &cell in cells {
         if text.is_empty() {
             text += "\n| `remember_mmsghdr()` | a message | kernel memory |\n|---|--:|--:|\n";
         }
-        let of = records.iter().copied().filter(|record| record.cell == cell);
-        let measured = of.filter_map(|record| record.measured()).next_back();
-        let median = Figure::of(&medians(records, flavor, cell)).map(|figure| figure.median);
-        if let (Some(median), Some(measured)) = (median, measured) {
+        let measured = chapter.boots(flavor, cell).last();
+        if let (Some(figure), Some(measured)) = (chapter.figure(flavor, cell), measured) {
             let kib = measured.bytes.unwrap_or_default() >> 10;
-            let layout = cli::name(&receiver).replace("remember_", "");
-            let _ = writeln!(text, "| {} {layout} messages | {median:.1} | {kib} KiB |", shape.messages);
+            let layout = cli::name(&cell.receiver).replace("remember_", "");
+            let _ = writeln!(
+                text,
+                "| {} {layout} messages | {:.1} | {kib} KiB |",
+                cell.shape.messages, figure.median
+            );
         }
     }
     text
 }
 
-fn remembers(record: &Record) -> bool {
-    matches!(record.cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered)
+fn remembers(cell: Cell) -> bool {
+    matches!(cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered)
 }
 
-fn table(records: &[&Record], all: &[&Record]) -> String {
-    let receivers = distinct(records.iter().map(|record| record.cell.receiver));
+fn table(chapter: &Chapter<'_>, flavor: &str, cells: &[Cell]) -> String {
+    let receivers = distinct(cells.iter().map(|cell| cell.receiver));
     let mut text = "\n| bytes | a call | |".to_owned();
     for receiver in &receivers {
         let _ = write!(text, " {} |", cli::name(receiver));
     }
     let _ = write!(text, "\n|--:|--:|---|{}\n", "--:|".repeat(receivers.len()));
-    for shape in distinct(records.iter().map(|record| record.cell.shape)) {
+    for shape in distinct(cells.iter().map(|cell| cell.shape)) {
         let Shape { family, size, messages, name, .. } = shape;
         let name = if name { ", name" } else { "" };
         let _ = write!(text, "| {size} | {messages} | {}{name} |", cli::name(&family));
-        let stock = medians(all, "stock", Cell { receiver: Receiver::Recvmmsg, shape });
+        let stock = chapter.medians("stock", Cell { receiver: Receiver::Recvmmsg, shape });
         for &receiver in &receivers {
-            let (flavor, cell) = (&records[0].origin.flavor, Cell { receiver, shape });
-            text += &entry(&medians(all, flavor, cell), &stock, lossy(all, flavor, cell));
+            let cell = Cell { receiver, shape };
+            text += &entry(&chapter.medians(flavor, cell), &stock, chapter.lossy(flavor, cell));
         }
         text.push('\n');
     }
@@ -120,17 +116,19 @@ fn entry(boots: &[f64], stock: &[f64], lossy: bool) -> String {
 }
 
 /// The cells whose boots differ by more than is tolerated, a line each, and how many were measured more than once.
-pub fn disagreements(records: &[&Record]) -> (Vec<String>, usize) {
+pub fn disagreements(chapter: &Chapter<'_>) -> (Vec<String>, usize) {
     let mut lines = Vec::new();
     let mut repeated = 0;
-    for (flavor, cell) in distinct(records.iter().map(|record| (&record.origin.flavor, record.cell))) {
-        let medians = medians(records, flavor, cell);
-        if medians.len() > 1 {
-            repeated += 1;
-            let apart = apart(&medians);
-            if apart > TOLERANCE {
-                let medians: Vec<_> = medians.iter().map(|median| format!("{median:.1}")).collect();
-                lines.push(format!("{flavor:8} {cell}: {} ({:.2} %)", medians.join(", "), 100.0 * apart));
+    for flavor in chapter.flavors() {
+        for cell in chapter.cells_of(flavor) {
+            let medians = chapter.medians(flavor, cell);
+            if medians.len() > 1 {
+                repeated += 1;
+                let apart = apart(&medians);
+                if apart > TOLERANCE {
+                    let medians: Vec<_> = medians.iter().map(|median| format!("{median:.1}")).collect();
+                    lines.push(format!("{flavor:8} {cell}: {} ({:.2} %)", medians.join(", "), 100.0 * apart));
+                }
             }
         }
     }
@@ -145,6 +143,8 @@ pub fn losses(records: &[&Record]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::cell::Link;
+    use super::super::super::chapter::chapters;
     use super::*;
 
     fn record(flavor: &str, receiver: Receiver, messages: u32, boot: u32, median: f64) -> Record {
@@ -187,7 +187,7 @@ mod tests {
 |---|--:|--:|
 | 1000 uniform messages | 51.0 | 4 KiB |
 ";
-        assert_eq!(tables(&records.iter().collect::<Vec<_>>()), expected);
+        assert_eq!(chapters(&records).iter().map(tables).collect::<String>(), expected);
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
 |--:|--:|---|--:|
 | 64 | 1000 | ipv4 | 500 (0.250) |
 ";
-        assert_eq!(tables(&records.iter().collect::<Vec<_>>()), expected);
+        assert_eq!(chapters(&records).iter().map(tables).collect::<String>(), expected);
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
             boots.map(|(boot, &median)| record("stock", Receiver::Recvmmsg, messages, boot, median)).collect()
         };
         let records = [of(1, &[1000.0, 1004.0]), of(64, &[1000.0, 1006.0]), of(1000, &[7.0])].concat();
-        let (differ, repeated) = disagreements(&records.iter().collect::<Vec<_>>());
+        let (differ, repeated) = disagreements(&chapters(&records)[0]);
         assert_eq!(differ, ["stock    recvmmsg/ipv4/64/64: 1000.0, 1006.0 (0.60 %)"]);
         assert_eq!(repeated, 2);
     }
