@@ -128,7 +128,7 @@ impl<'a> Chapter<'a> {
         })
     }
 
-    /// A figure as a part of what stock's `recvmmsg` takes for the same shape: of three boots or more between the ends of
+    /// A figure as a part of what stock's `recvmmsg` takes for the same shape: of five boots or more between the ends of
     /// its [`Interval`]. Of fewer, instructions are between those that the worst luck in all rounds would give; time, of
     /// which a boot has one round, is not known to be between any.
     pub fn ratio(&self, flavor: &str, cell: Cell) -> Option<Ratio> {
@@ -144,6 +144,14 @@ impl<'a> Chapter<'a> {
     /// Whether it can be told how far measurements of a flavor's cell are apart: of instructions each boot has rounds.
     pub fn repeats(&self, flavor: &str, cell: Cell) -> bool {
         self.setting.unit == Unit::Instructions || self.boots(flavor, cell).count() >= Interval::LEAST_RUNS
+    }
+
+    /// What another way to receive takes on stock, and a remembered array in the same shape; none unless both were
+    /// measured so often that it can be told.
+    pub fn beside(&self, peer: Cell) -> Option<(Figure, Figure)> {
+        let ours = Cell { receiver: Receiver::Remembered, ..peer };
+        let told = self.repeats("stock", peer) && self.repeats("fastnet", ours);
+        Some((self.figure("stock", peer)?, self.figure("fastnet", ours)?)).filter(|_| told)
     }
 
     /// Whether a run lost datagrams behind a ratio: of the cell itself, or of stock's that it is a part of. Whoever loses
@@ -235,7 +243,9 @@ mod tests {
         let boots = |flavor, medians: &[f64]| -> Vec<_> {
             (1..).zip(medians).map(|(boot, median)| timed(flavor, boot, *median)).collect()
         };
-        for (medians, ends) in [(&[50.0, 51.0][..], false), (&[50.0, 51.0, 52.0], true)] {
+        for (medians, ends) in
+            [(&[50.0, 51.0, 52.0, 53.0][..], false), (&[50.0, 51.0, 52.0, 53.0, 54.0], true)]
+        {
             let mut records = [boots("stock", medians), boots("fastnet", medians)].concat();
             let cell = records[0].cell;
             let mut elsewhere = timed("stock", 9, 80.0);

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_tells_a_change_only_behind_three_boots() {
+    fn a_clock_tells_a_change_only_behind_five_boots() {
         let timed = |boots: u32, ns: f64| -> Vec<Line> {
             let of = |boot: u32| {
                 let wobble = 1.0 + f64::from(boot) / 1000.0;
@@ -251,7 +251,7 @@ mod tests {
             };
             (1..=boots).map(of).collect()
         };
-        let told = |boots| verdicts(&timed(3, 100.0), &timed(boots, 150.0), Measure::Figures);
-        assert_eq!((told(2), told(3)), (vec![Verdict::Same], vec![Verdict::More]));
+        let told = |boots| verdicts(&timed(5, 100.0), &timed(boots, 150.0), Measure::Figures);
+        assert_eq!((told(4), told(5)), (vec![Verdict::Same], vec![Verdict::More]));
     }
 }

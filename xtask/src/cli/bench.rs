@@ -93,7 +93,7 @@ pub struct BenchArgs {
     #[arg(long)]
     pub quick: bool,
 
-    /// Boot each kernel so often, in turn: twice if instructions are counted, three times under a clock.
+    /// Boot each kernel so often, in turn: twice if instructions are counted, five times under a clock.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9))]
     pub repeat: Option<u32>,
 

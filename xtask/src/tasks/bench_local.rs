@@ -47,7 +47,7 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     bench
         .fits(ledger.records())
         .exit(Exit::Usage, || format!("--json {}", json.unwrap_or(Path::new("")).display()))?;
-    let times = arguments.repeat.unwrap_or(if bench.stream.is_some() { 3 } else { 2 });
+    let times = arguments.repeat.unwrap_or(if bench.stream.is_some() { 5 } else { 2 });
     let done: Vec<_> = ledger.records().cloned().collect();
     let all = cells * times as usize;
     let missing = bench.missing(times, &done);

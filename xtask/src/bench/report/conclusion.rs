@@ -4,10 +4,10 @@ use super::super::cell::{Cell, Mix, Receiver, Shape, Size};
 use super::super::chapter::Chapter;
 use super::super::feed::result::{RealWorld, Way};
 use super::super::feed::table::settings;
-use super::super::statistics::Figure;
+use super::super::statistics::{Figure, Ratio};
 use super::{Others, inside, number};
 
-/// The sentences for which there are figures.
+/// The sentences for which there are figures, that boots tell from chance.
 pub fn sentences(chapters: &[Chapter<'_>], others: &Others<'_>) -> Vec<String> {
     let helps = each(chapters, |chapter| remembered(chapter, chapter.base()));
     let hints = each(chapters, hints);
@@ -51,21 +51,24 @@ fn each(chapters: &[Chapter<'_>], say: impl Fn(&Chapter<'_>) -> Option<String>) 
 
 fn remembered(chapter: &Chapter<'_>, shape: Shape) -> Option<String> {
     let cell = Cell { receiver: Receiver::Remembered, shape };
-    chapter.ratio("fastnet", cell).map(|ratio| ratio.to_string())
+    chapter.ratio("fastnet", cell).filter(Ratio::tells).map(|ratio| ratio.to_string())
 }
 
 /// What the hints leave of stock's cost: the middle of all shapes, and the ends.
 fn hints(chapter: &Chapter<'_>) -> Option<String> {
     let cells = chapter.cells().into_iter().filter(|cell| cell.receiver == Receiver::Recvmmsg);
-    let ratios: Vec<_> = cells.filter_map(|cell| Some(chapter.ratio("hints", cell)?.median)).collect();
+    let ratios: Vec<_> =
+        cells.filter_map(|cell| Some(chapter.ratio("hints", cell).filter(Ratio::tells)?.median)).collect();
     let Figure { min, median, max } = Figure::of(&ratios)?;
     Some(format!("{median:.3}, from {min:.3} to {max:.3} in {} shapes", ratios.len()))
 }
 
-/// A peer on stock, and a remembered array.
+/// A peer on stock, and a remembered array, if one takes less than the other in every boot and round.
 fn against(chapter: &Chapter<'_>, peer: Receiver, shape: Shape) -> Option<String> {
-    let peer = chapter.figure("stock", Cell { receiver: peer, shape })?;
-    let ours = chapter.figure("fastnet", Cell { receiver: Receiver::Remembered, shape })?;
+    let (peer, ours) = chapter.beside(Cell { receiver: peer, shape })?;
+    if peer.min <= ours.max && ours.min <= peer.max {
+        return None;
+    }
     let unit = chapter.setting.unit;
     Some(format!("{} {unit} against {} at {shape}", number(peer.median), number(ours.median)))
 }
@@ -143,5 +146,10 @@ mod tests {
             assert!(sentence.contains(part), "{part} is not in {sentence}");
         }
         assert_eq!(said.len(), 6);
+        // A clock, and too few boots: chance might say the same.
+        for record in &mut records {
+            record.origin.accel = "tcg".into();
+        }
+        assert_eq!(say(&records, &[]), [""; 0]);
     }
 }

@@ -83,7 +83,7 @@ pub fn paper(chapter: &Chapter<'_>) -> Markup {
             } }
         } }
         p.note { "Regular: " code { "recvmmsg()" } " on stock Linux. Modified: into a remembered array, on fastnet. In brackets \
-            between which ends the ratio lies: of three boots or more with 95 % confidence, by the bootstrap; instructions of fewer \
+            between which ends the ratio lies: of five boots or more with 95 % confidence, by the bootstrap; instructions of fewer \
             over all rounds of all boots. Lossy: one of the two lost datagrams. –: no figure; the row says \
             why, or the files do not have it." }
     }

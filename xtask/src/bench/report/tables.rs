@@ -100,7 +100,7 @@ fn table(chapter: &Chapter<'_>, flavor: &str, cells: &[Cell]) -> String {
     text
 }
 
-/// A cell of a table: the median of all boots; where stock was measured the ratio to it, and of three boots or more how
+/// A cell of a table: the median of all boots; where stock was measured the ratio to it, and of five boots or more how
 /// sure that is; and whether datagrams were lost behind it.
 fn entry(boots: &[f64], stock: &[f64], lossy: bool) -> String {
     let lossy = if lossy { ", lossy" } else { "" };
@@ -222,8 +222,11 @@ mod tests {
     }
 
     #[test]
-    fn three_boots_tell_how_sure_a_ratio_is() {
-        assert_eq!(entry(&[50.0, 52.0, 51.0], &[100.0; 3], false), " 51 (0.510, 0.500 to 0.520) |");
+    fn five_boots_tell_how_sure_a_ratio_is() {
+        assert_eq!(
+            entry(&[50.0, 51.0, 52.0, 51.0, 51.0], &[100.0; 5], false),
+            " 51 (0.510, 0.500 to 0.520) |"
+        );
         assert_eq!(entry(&[50.0, 52.0], &[100.0; 2], false), " 51 (0.510) |");
         assert_eq!(entry(&[50.0, 52.0], &[100.0; 2], true), " 51 (0.510, lossy) |");
         assert_eq!(entry(&[], &[100.0], false), " |");

@@ -48,7 +48,7 @@ cargo xtask bench report local.jsonl feed.jsonl --out report
 
 /// What to know before it is run.
 pub const BEFORE: &str = "On a machine of yours whose /dev/kvm works. The quick plan is first, and of minutes. The whole one has \
-    404 cells to measure three times; of 10 million datagrams each it takes some hours. Without --datagrams it is the paper's \
+    404 cells to measure five times; of 10 million datagrams each it takes some hours. Without --datagrams it is the paper's \
     100 million, and a day or more: of 64 bytes, the paper's author published runs of 58 to 77 seconds. Each may be \
     interrupted, and goes on where it was. Let nothing else run there, hold its clock steady (the governor \"performance\", no boost), and look at the intervals before the medians.";
 
