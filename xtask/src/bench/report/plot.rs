@@ -15,6 +15,8 @@ const WIDTH: u32 = 460;
 const HEIGHT: u32 = 320;
 /// Of a row in a plot of ratios.
 const ROW: u32 = 24;
+/// Fewer rows are as high together: on a narrow screen a plot of one would be a stripe.
+const FEW: u32 = 8;
 /// Of the letters, in pixels.
 const LETTERS: u32 = 13;
 /// What figures on the left take of the width, and what the names of rows do.
@@ -109,7 +111,7 @@ pub fn ratios(x: &str, rows: &[Row]) -> Result<String> {
     let end = |ratio: &Ratio| ratio.ends.map_or(ratio.median, |ends| ends.high);
     let right = ratios().map(|(_, ratio)| end(ratio)).fold(1.0, f64::max);
     let count = u32::try_from(rows.len())?;
-    draw(60 + count * ROW, |area| {
+    draw(60 + count.max(FEW) * ROW, |area| {
         let bottom = f64::from(count);
         let mut chart = builder(area, NAMES).build_cartesian_2d(0.0..right * 1.06, bottom..0.0)?;
         plain(&mut chart.configure_mesh())
