@@ -44,7 +44,12 @@ impl Receiver {
 
     /// Whether it needs `remember_mmsghdr()`.
     pub fn needs_remember(self) -> bool {
-        matches!(self, Self::Remembered | Self::RememberUniform | Self::RememberScattered)
+        self == Self::Remembered || self.only_remembers()
+    }
+
+    /// Whether it receives nothing: `remember_mmsghdr()` itself is what it takes.
+    pub fn only_remembers(self) -> bool {
+        matches!(self, Self::RememberUniform | Self::RememberScattered)
     }
 }
 

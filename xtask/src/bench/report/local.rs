@@ -98,13 +98,12 @@ fn in_brackets(ratio: Ratio) -> Markup {
 
 /// What remembering itself costs.
 pub fn remembering(chapter: &Chapter<'_>) -> Markup {
-    let remembers =
-        |cell: &Cell| matches!(cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered);
     let of = |cell: Cell| {
         let bytes = chapter.boots("fastnet", cell).find_map(|boot| boot.bytes);
         Some((cell, chapter.figure("fastnet", cell)?, bytes))
     };
-    let rows: Vec<_> = chapter.cells().into_iter().filter(remembers).filter_map(of).collect();
+    let rows: Vec<_> =
+        chapter.cells().into_iter().filter(|cell| cell.receiver.only_remembers()).filter_map(of).collect();
     html! { @if !rows.is_empty() {
         h3 { "Remembering itself, once an array" }
         .wide { table.numbers {

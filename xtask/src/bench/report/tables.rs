@@ -45,7 +45,7 @@ pub fn tables(chapter: &Chapter<'_>) -> String {
             let _ = writeln!(text, " ({accel}, CPU {cpu}, {qemu})");
         }
         let (remembering, receiving): (Vec<_>, Vec<_>) =
-            chapter.cells_of(flavor).into_iter().partition(|cell| remembers(*cell));
+            chapter.cells_of(flavor).into_iter().partition(|cell| cell.receiver.only_remembers());
         if !receiving.is_empty() {
             text += &table(chapter, flavor, &receiving);
         }
@@ -73,10 +73,6 @@ fn remembered(chapter: &Chapter<'_>, flavor: &str, cells: &[Cell]) -> String {
         }
     }
     text
-}
-
-fn remembers(cell: Cell) -> bool {
-    matches!(cell.receiver, Receiver::RememberUniform | Receiver::RememberScattered)
 }
 
 fn table(chapter: &Chapter<'_>, flavor: &str, cells: &[Cell]) -> String {
