@@ -80,6 +80,16 @@ pub enum Mix {
     Mixed,
 }
 
+impl Size {
+    /// The bytes of a datagram on the average, to sort by.
+    pub fn mean(self) -> u32 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Of(Mix::Mixed) => 48,
+        }
+    }
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

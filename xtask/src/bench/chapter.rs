@@ -143,7 +143,8 @@ impl<'a> Chapter<'a> {
 
     /// Whether it can be told how far measurements of a flavor's cell are apart: of instructions each boot has rounds.
     pub fn repeats(&self, flavor: &str, cell: Cell) -> bool {
-        self.setting.unit == Unit::Instructions || self.boots(flavor, cell).count() >= Interval::LEAST_RUNS
+        self.setting.unit == Unit::Instructions
+            || self.boots(flavor, cell).count() >= Interval::LEAST_RUNS as usize
     }
 
     /// What another way to receive takes on stock, and a remembered array in the same shape; none unless both were

@@ -81,14 +81,14 @@ impl fmt::Display for Ratio {
 impl Interval {
     /// Of fewer runs there is no interval. Kernels that are the same are told apart by three runs each in 11 of 100
     /// comparisons, by four in 5, by five in 2, as the test below counts them.
-    pub const LEAST_RUNS: usize = 5;
+    pub const LEAST_RUNS: u32 = 5;
     const RESAMPLES: usize = 10_000;
 
     /// Of the ratio of the medians of `runs` to those of `stock`, by the bootstrap: both are drawn anew from what was
     /// measured, again and again, and the middle 95 % of the ratios that come out are kept. The draws are the same in
     /// every run of this program.
     pub fn of_ratio(runs: &[f64], stock: &[f64]) -> Option<Self> {
-        if runs.len().min(stock.len()) < Self::LEAST_RUNS {
+        if runs.len().min(stock.len()) < Self::LEAST_RUNS as usize {
             return None;
         }
         let mut chance = Chance(0);

@@ -14,6 +14,7 @@ use crate::bench::plan;
 use crate::bench::report;
 use crate::bench::result::{Line, Record};
 use crate::bench::run::{Bench, Ran, Subject};
+use crate::bench::statistics::Interval;
 use crate::cli::{self, BenchAccel, BenchArgs, Flavor, KernelArgs};
 use crate::digest;
 use crate::exit::{self, Classify, Exit};
@@ -47,7 +48,7 @@ pub fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     bench
         .fits(ledger.records())
         .exit(Exit::Usage, || format!("--json {}", json.unwrap_or(Path::new("")).display()))?;
-    let times = arguments.repeat.unwrap_or(if bench.stream.is_some() { 5 } else { 2 });
+    let times = arguments.repeat.unwrap_or(if bench.stream.is_some() { Interval::LEAST_RUNS } else { 2 });
     let done: Vec<_> = ledger.records().cloned().collect();
     let all = cells * times as usize;
     let missing = bench.missing(times, &done);

@@ -1,6 +1,6 @@
 //! What a chapter's figures say, in sentences: what helps, and where it does not.
 
-use super::super::cell::{Cell, Family, Mix, Receiver, Shape, Size};
+use super::super::cell::{Cell, Family, Receiver, Shape};
 use super::super::chapter::{Chapter, distinct};
 use super::super::result::Unit;
 use super::super::statistics::{Figure, Interval, Ratio, TOLERANCE};
@@ -42,7 +42,7 @@ pub fn helps(chapter: &Chapter<'_>) -> Vec<String> {
     said.extend(along("By messages a call, 64 bytes each", batches.collect()));
     let mut sizes: Vec<_> =
         shapes().into_iter().filter(|shape| Shape { size: base.size, ..*shape } == base).collect();
-    sizes.sort_by_key(|shape| bytes(shape.size));
+    sizes.sort_by_key(|shape| shape.size.mean());
     let sizes = sizes.into_iter().map(|shape| (format!("at {}", shape.size), shape));
     said.extend(along("By size in bytes, 1000 a call", sizes.collect()));
     let more = [(Family::Ipv4, true), (Family::Ipv6, false), (Family::Ipv6, true)].map(|(family, name)| {
@@ -186,14 +186,6 @@ fn unremembered(chapter: &Chapter<'_>) -> Option<String> {
          {dearer} of {} cells are dearer by more than 0.5 %.",
         worst.len(),
     ))
-}
-
-/// Bytes to sort by: of a mix, its mean.
-fn bytes(size: Size) -> u32 {
-    match size {
-        Size::Bytes(bytes) => bytes,
-        Size::Of(Mix::Mixed) => 48,
-    }
 }
 
 fn family_name(family: Family) -> &'static str {
