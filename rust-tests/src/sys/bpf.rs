@@ -31,6 +31,21 @@ impl Hook {
     pub const VERDICT: Self = Self(14, 38);
     /// Sees each packet that comes to a network card, before anyone else does.
     pub const XDP: Self = Self(6, 37);
+
+    /// Whether this kernel has it.
+    ///
+    /// # Panics
+    /// If the kernel refuses a program that does nothing for any other reason.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        match Program::load(self, &[Insn::result(1), Insn::exit()]) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => false,
+            program => {
+                program.expect("a program that does nothing");
+                true
+            }
+        }
+    }
 }
 
 /// An instruction, as the kernel reads it.
@@ -179,4 +194,14 @@ unsafe fn bpf(command: c_long, attributes: &[u64]) -> io::Result<Option<OwnedFd>
         // SAFETY: the kernel has just made it for us.
         returns_fd.then(|| unsafe { OwnedFd::from_raw_fd(fd) })
     })
+}
+
+/// Skips this test on a kernel whose cgroups run no programs.
+#[macro_export]
+macro_rules! needs_cgroup_programs {
+    () => {
+        if !$crate::sys::bpf::Hook::INGRESS.is_known() {
+            $crate::skip!("this kernel's cgroups run no programs");
+        }
+    };
 }

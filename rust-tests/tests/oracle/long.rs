@@ -1,9 +1,9 @@
 //! Rounds by the hundred thousand, in a few processes a CPU.
 
-use rust_tests::needs_remember;
 use rust_tests::sys::abi::Abi;
 use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::process::{fork, stay_on};
+use rust_tests::{needs_cgroup_programs, needs_remember};
 
 use crate::twins::Kind;
 use crate::{number, rounds};
@@ -50,6 +50,7 @@ fn oracle() {
 #[ignore = "hours; test-in-vm --long runs it"]
 fn oracle_with_programs() {
     needs_remember!();
+    needs_cgroup_programs!();
     let _liars = Cgroup::enter_among_liars().unwrap();
     turns(&LIED_TO, number("ROUNDS", ROUNDS) / 10);
 }

@@ -28,7 +28,7 @@ use rust_tests::sys::abi::Abi;
 use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::process::stay_on_one_cpu;
 use rust_tests::sys::{errno, slowness};
-use rust_tests::{needs_remember, skip};
+use rust_tests::{needs_cgroup_programs, needs_remember, skip};
 
 use random::Random;
 use round::Round;
@@ -99,12 +99,14 @@ fn udp_over_ipv4() {
 
 #[test]
 fn udp_over_ipv4_with_a_program() {
+    needs_cgroup_programs!();
     let _liars = Cgroup::enter_among_liars().unwrap();
     drive(Kind::Udp4, Abi::Native);
 }
 
 #[test]
 fn udp_over_ipv6_with_a_program() {
+    needs_cgroup_programs!();
     let _liars = Cgroup::enter_among_liars().unwrap();
     drive(Kind::Udp6, Abi::Native);
 }

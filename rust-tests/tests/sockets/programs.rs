@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 
+use rust_tests::needs_cgroup_programs;
 use rust_tests::sys::bpf::{Hook, Insn, Program, SockMap};
 use rust_tests::sys::cgroup::Cgroup;
 use rust_tests::sys::errno;
@@ -35,6 +36,7 @@ fn names_are(receiver: &UdpSocket, sender: &UdpSocket, name: &str) {
 
 #[test]
 fn a_cgroups_program_changes_ipv4_names() {
+    needs_cgroup_programs!();
     let _liars = Cgroup::enter_among_liars().unwrap();
     let (receiver, sender) = udp4();
     names_are(&receiver, &sender, "10.1.2.3:4242");
@@ -42,6 +44,7 @@ fn a_cgroups_program_changes_ipv4_names() {
 
 #[test]
 fn a_cgroups_program_changes_ipv6_names() {
+    needs_cgroup_programs!();
     let _liars = Cgroup::enter_among_liars().unwrap();
     let (receiver, sender) = udp6();
     names_are(&receiver, &sender, "[fd00::7]:4242");
@@ -49,6 +52,7 @@ fn a_cgroups_program_changes_ipv6_names() {
 
 #[test]
 fn a_cgroups_program_changes_mapped_names() {
+    needs_cgroup_programs!();
     let _liars = Cgroup::enter_among_liars().unwrap();
     let receiver = UdpSocket::bind("[::]:0").unwrap();
     let (_, sender) = udp4();
@@ -58,6 +62,7 @@ fn a_cgroups_program_changes_mapped_names() {
 
 #[test]
 fn a_cgroups_program_denies() {
+    needs_cgroup_programs!();
     let cgroup = Cgroup::enter().unwrap();
     // The length, headers and all, is what the program's context begins with.
     let odd = [Insn::load(0), Insn::and(1), Insn::exit()];
